@@ -1,0 +1,115 @@
+import type { Readable } from 'node:stream';
+
+/**
+ * Where bytes lie. Made to fit both a file system and S3: objects are written once under a fresh key and never
+ * renamed or appended to; listing exists for the janitor and for audits alone, never on a request's path.
+ *
+ * Durability: a resolved `put` or `commit` means that the bytes are on stable storage (fsync of file and directory,
+ * or the object store's acknowledgement). A crash before that leaves at most an unreferenced object, which the
+ * janitor sweeps.
+ */
+export interface ObjectStore {
+  /**
+   * Writes a whole object under a fresh key.
+   * @throws ObjectExistsError when the key is taken; OutOfSpaceError when the medium is full.
+   */
+  put(key: string, body: Uint8Array, options?: WriteOptions): Promise<void>;
+
+  /**
+   * Streams an object of unknown length under a fresh key. Nothing is readable under the key until the promise
+   * resolves; when the source errors or exceeds `bytesMax`, the rest is read no further and nothing is left behind.
+   * @returns its length and SHA-256, taken while the bytes flow.
+   * @throws TooManyBytesError, ObjectExistsError, OutOfSpaceError, or the source's own error.
+   */
+  putStream(key: string, source: Readable, options: StreamWriteOptions): Promise<ObjectDigest>;
+
+  /**
+   * Reads an object or a part of it.
+   * @param range inclusive byte positions, already resolved against the object's length by the caller.
+   * @throws ObjectMissingError when nothing is stored under the key.
+   */
+  read(key: string, range?: ByteRange): Promise<ObjectBody>;
+
+  /** Length and time of last change, or undefined when nothing is stored under the key. */
+  stat(key: string): Promise<ObjectStat | undefined>;
+
+  /** Removes objects; keys that do not exist are no error. Durable on return as far as the medium allows. */
+  remove(keys: readonly string[]): Promise<void>;
+
+  /** Every object below `prefix`, in no order promised. For the janitor, scrubs and reports. */
+  list(prefix: string): AsyncIterable<ObjectStat & { readonly key: string }>;
+
+  /**
+   * Optional: makes the object readable as a local, read-only file at `path` without copying its bytes.
+   * Where absent, the caller copies from `read`.
+   */
+  link?(key: string, path: string): Promise<void>;
+
+  /** Whether the store answers; throws with the reason when not. For readiness and `doctor`. */
+  check(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** A media type of our own table, never the uploader's. */
+  readonly contentType?: string;
+}
+
+export interface StreamWriteOptions extends WriteOptions {
+  readonly bytesMax: number;
+  /** Ends the write early; nothing is left behind. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ObjectDigest {
+  readonly bytes: number;
+  /** 32 bytes. */
+  readonly sha256: Uint8Array;
+}
+
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface ObjectBody {
+  /** Bytes in `stream`: the whole object's, or the range's. */
+  readonly bytes: number;
+  readonly stream: Readable;
+}
+
+export interface ObjectStat {
+  readonly bytes: number;
+  readonly changedAtMs: number;
+}
+
+/** The key is taken: a programmer's error, since keys are fresh. */
+export class ObjectExistsError extends Error {
+  override readonly name = 'ObjectExistsError';
+}
+
+/** Nothing is stored under the key. */
+export class ObjectMissingError extends Error {
+  override readonly name = 'ObjectMissingError';
+}
+
+/** The medium is full (ENOSPC, EDQUOT, or the store's own word for it). */
+export class OutOfSpaceError extends Error {
+  override readonly name = 'OutOfSpaceError';
+}
+
+/** The source ran past `bytesMax`. */
+export class TooManyBytesError extends Error {
+  override readonly name = 'TooManyBytesError';
+  readonly bytesMax: number;
+  constructor(bytesMax: number) {
+    super(`the source exceeds ${bytesMax} bytes`);
+    this.bytesMax = bytesMax;
+  }
+}
+
+const KEY = /^[a-z0-9_]+(?:\/[a-z0-9_.-]+){1,5}$/;
+
+/** Whether `key` has the form `{tenant}/{kind}/{uuid}`: lower case, no dot segments, at most 200 characters. */
+export function isObjectKey(key: string): boolean {
+  return key.length <= 200 && KEY.test(key) && !key.split('/').some((part) => part.startsWith('.'));
+}

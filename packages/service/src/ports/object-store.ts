@@ -16,16 +16,22 @@ export interface ObjectStore {
   put(key: string, body: Uint8Array, options?: WriteOptions): Promise<void>;
 
   /**
-   * Streams an object of unknown length under a fresh key. Nothing is readable under the key until the promise
-   * resolves; when the source errors or exceeds `bytesMax`, the rest is read no further and nothing is left behind.
+   * Streams an object of unknown length under a fresh key. Nothing is readable under the key until all of its bytes
+   * are stored; when the source errors or exceeds `bytesMax`, or the signal aborts, nothing is left behind.
+   *
+   * The source must yield bytes. On a failure that is not its own it is paused and read no further, but not destroyed:
+   * a server must still be able to answer on the socket that the source belongs to. Its owner drains or destroys it;
+   * errors that it emits later are ignored here.
    * @returns its length and SHA-256, taken while the bytes flow.
-   * @throws TooManyBytesError, ObjectExistsError, OutOfSpaceError, or the source's own error.
+   * @throws TooManyBytesError, ObjectExistsError, OutOfSpaceError, the signal's reason, or the source's own error.
    */
   putStream(key: string, source: Readable, options: StreamWriteOptions): Promise<ObjectDigest>;
 
   /**
-   * Reads an object or a part of it.
-   * @param range inclusive byte positions, already resolved against the object's length by the caller.
+   * Reads an object or a part of it. The stream must be read to its end or destroyed. An object that is removed while
+   * it is read stays readable to that reader.
+   * @param range inclusive byte positions, already resolved against the object's length by the caller; a range that
+   * reaches outside the object is a programmer's error (InvariantError).
    * @throws ObjectMissingError when nothing is stored under the key.
    */
   read(key: string, range?: ByteRange): Promise<ObjectBody>;
@@ -36,14 +42,26 @@ export interface ObjectStore {
   /** Removes objects; keys that do not exist are no error. Durable on return as far as the medium allows. */
   remove(keys: readonly string[]): Promise<void>;
 
-  /** Every object below `prefix`, in no order promised. For the janitor, scrubs and reports. */
+  /**
+   * Every object whose key begins with `prefix` ({@link isObjectPrefix}; '' lists all), in no order promised. What is
+   * written or removed meanwhile may or may not appear. For the janitor, scrubs and reports.
+   */
   list(prefix: string): AsyncIterable<ObjectStat & { readonly key: string }>;
 
   /**
-   * Optional: makes the object readable as a local, read-only file at `path` without copying its bytes.
-   * Where absent, the caller copies from `read`.
+   * Optional: makes the object readable as a local, read-only file at the fresh `path`, without copying its bytes
+   * where the medium can. Where absent, the caller copies from `read`.
+   * @throws ObjectMissingError when nothing is stored under the key.
    */
   link?(key: string, path: string): Promise<void>;
+
+  /**
+   * Optional: drops what unfinished writes left behind when their process died (staging files; in S3, multipart
+   * uploads). For the janitor.
+   * @param idleMsMin spare writes that moved within this time; must exceed the longest upload.
+   * @returns how many were dropped.
+   */
+  sweepUnfinished?(idleMsMin: number): Promise<number>;
 
   /** Whether the store answers; throws with the reason when not. For readiness and `doctor`. */
   check(): Promise<void>;
@@ -66,6 +84,7 @@ export interface ObjectDigest {
   readonly sha256: Uint8Array;
 }
 
+/** Inclusive positions, counted from 0. */
 export interface ByteRange {
   readonly first: number;
   readonly last: number;
@@ -79,6 +98,7 @@ export interface ObjectBody {
 
 export interface ObjectStat {
   readonly bytes: number;
+  /** By the store's own clock, which need not be ours. */
   readonly changedAtMs: number;
 }
 
@@ -109,7 +129,15 @@ export class TooManyBytesError extends Error {
 
 const KEY = /^[a-z0-9_]+(?:\/[a-z0-9_.-]+){1,5}$/;
 
+const PREFIX = /^(?:[a-z0-9_-][a-z0-9_.-]*\/){0,5}(?:[a-z0-9_-][a-z0-9_.-]*)?$/;
+const KEY_LENGTH_MAX = 200;
+
 /** Whether `key` has the form `{tenant}/{kind}/{uuid}`: lower case, no dot segments, at most 200 characters. */
 export function isObjectKey(key: string): boolean {
-  return key.length <= 200 && KEY.test(key) && !key.split('/').some((part) => part.startsWith('.'));
+  return key.length <= KEY_LENGTH_MAX && KEY.test(key) && !key.split('/').some((part) => part.startsWith('.'));
+}
+
+/** Whether `prefix` can begin an object key: '', `{tenant}/`, `{tenant}/{kind}/` or any other beginning. */
+export function isObjectPrefix(prefix: string): boolean {
+  return prefix.length <= KEY_LENGTH_MAX && PREFIX.test(prefix);
 }

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const SOURCES = ['index.html', 'package.json', '*.ts', 'src/**/*', '../sdk/src/**/*', '../contract/src/**/*'];
+const HASH_FILE = '.source-hash';
+
+/** Where the built page lies. */
+export const CONSOLE_DIRECTORY = join(ROOT, 'dist');
+
+/**
+ * Builds the page unless it stands there already, built from the same sources (compared by their digest, since times
+ * of files say nothing after a clone). Several processes may do so at once: each builds aside, and one is put in place.
+ */
+export async function buildConsole(): Promise<{ readonly directory: string; readonly built: boolean }> {
+  const digest = await digestOfSources();
+  if ((await builtFrom()) === digest) return { directory: CONSOLE_DIRECTORY, built: false };
+  const aside = join(ROOT, 'node_modules', `.console-${process.pid}`);
+  // Imported only when it is needed: an installation with a built page runs without its build tools.
+  const { build } = await import('vite');
+  try {
+    await build({ root: ROOT, logLevel: 'warn', build: { outDir: aside, emptyOutDir: true } });
+    await writeFile(join(aside, HASH_FILE), digest);
+    await putInPlace(aside, digest);
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+  return { directory: CONSOLE_DIRECTORY, built: true };
+}
+
+async function putInPlace(aside: string, digest: string): Promise<void> {
+  await mkdir(dirname(CONSOLE_DIRECTORY), { recursive: true });
+  await rm(CONSOLE_DIRECTORY, { recursive: true, force: true });
+  try {
+    await rename(aside, CONSOLE_DIRECTORY);
+  } catch (error) {
+    // Another process was first; that is as good, if it built the same.
+    if ((await builtFrom()) !== digest) throw error;
+  }
+}
+
+function builtFrom(): Promise<string | undefined> {
+  return readFile(join(CONSOLE_DIRECTORY, HASH_FILE), 'utf8').catch(() => undefined);
+}
+
+async function digestOfSources(): Promise<string> {
+  const hash = createHash('sha256');
+  const paths: string[] = [];
+  for await (const entry of glob(SOURCES, { cwd: ROOT, withFileTypes: true })) {
+    if (entry.isFile() && !/\.test\.tsx?$/.test(entry.name)) paths.push(join(entry.parentPath, entry.name));
+  }
+  for (const path of paths.sort())
+    hash
+      .update(`${relative(ROOT, path)}\0`)
+      .update(await readFile(path))
+      .update('\0');
+  return hash.digest('hex');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { directory, built } = await buildConsole();
+  console.log(built ? `built ${directory}` : `${directory} is up to date`);
+}

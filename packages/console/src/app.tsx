@@ -1,0 +1,59 @@
+import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import { ConfirmDelete } from './components/confirm-delete.tsx';
+import { ContactSheet } from './components/contact-sheet.tsx';
+import { DropVeil } from './components/drop-veil.tsx';
+import { DropZone } from './components/drop-zone.tsx';
+import { Header } from './components/header.tsx';
+import { Lightbox, type Shown } from './components/lightbox.tsx';
+import { LostNotice } from './components/lost-notice.tsx';
+import type { CardActions } from './components/picture-card.tsx';
+import { Said } from './components/said.tsx';
+import { copyText } from './copy-text.ts';
+import type { Darkroom } from './darkroom.ts';
+import type { ImageCard } from './state.ts';
+import { useFilesFromAnywhere } from './use-files-from-anywhere.ts';
+
+/** The page. */
+export function App({ darkroom }: { darkroom: Darkroom }) {
+  const state = useSyncExternalStore(darkroom.store.subscribe, darkroom.store.state);
+  const [shown, setShown] = useState<Shown>();
+  const [doomed, setDoomed] = useState<ImageCard>();
+  const take = useCallback((files: readonly File[]) => darkroom.uploads.take(files), [darkroom]);
+  const dragging = useFilesFromAnywhere(take);
+  const copy = useCallback(
+    async (text: string) => darkroom.store.say((await copyText(text)) ? 'Copied' : 'The browser did not let go of it.'),
+    [darkroom],
+  );
+  const actions = useMemo<CardActions>(
+    () => ({
+      copy,
+      show: setShown,
+      askToDelete: setDoomed,
+      retry: (key) => darkroom.uploads.retry(key),
+      dismiss: (key) => darkroom.uploads.dismiss(key),
+      developed: (key) => darkroom.dropPreview(key),
+    }),
+    [copy, darkroom],
+  );
+  return (
+    <>
+      <Header session={state.session} />
+      <main className={state.listed && state.cards.length === 0 ? 'main main-empty' : 'main'}>
+        {state.lost && <LostNotice trouble={state.lost} onRetry={() => void darkroom.open()} />}
+        <DropZone empty={state.cards.length === 0} session={state.session} onFiles={take} onCopy={copy} />
+        <ContactSheet
+          cards={state.cards}
+          actions={actions}
+          listed={state.listed || state.lost !== undefined}
+          more={state.next !== undefined}
+          loadingMore={state.loadingMore}
+          onMore={() => void darkroom.loadMore()}
+        />
+      </main>
+      <Lightbox shown={shown} cards={state.cards} onShow={setShown} onCopy={copy} />
+      <ConfirmDelete card={doomed} onKeep={() => setDoomed(undefined)} onDelete={(key) => void darkroom.remove(key)} />
+      <DropVeil dragging={dragging} />
+      <Said said={state.said} />
+    </>
+  );
+}

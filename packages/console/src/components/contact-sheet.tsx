@@ -1,0 +1,32 @@
+import type { Card } from '../state.ts';
+import { type CardActions, PictureCard } from './picture-card.tsx';
+
+interface ContactSheetProps {
+  readonly cards: readonly Card[];
+  readonly actions: CardActions;
+  readonly listed: boolean;
+  readonly more: boolean;
+  readonly loadingMore: boolean;
+  readonly onMore: () => void;
+}
+
+/** All pictures, newest first. */
+export function ContactSheet({ cards, actions, listed, more, loadingMore, onMore }: ContactSheetProps) {
+  if (!listed) return <p className="sheet-opening">Opening the darkroom…</p>;
+  return (
+    <section aria-label="Pictures">
+      <ul className="sheet">
+        {cards.map((card) => (
+          <PictureCard key={card.key} card={card} actions={actions} />
+        ))}
+      </ul>
+      {more && (
+        <div className="sheet-more">
+          <button type="button" className="button" onClick={onMore} disabled={loadingMore}>
+            {loadingMore ? 'Loading…' : 'Load more'}
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,16 @@
+import { createClient } from '@safelight/sdk';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import { Darkroom } from './darkroom.ts';
+
+const root = document.getElementById('root');
+if (!root) throw new Error('index.html has no #root');
+
+const darkroom = new Darkroom(createClient({ baseUrl: location.origin }));
+void darkroom.open();
+createRoot(root).render(
+  <StrictMode>
+    <App darkroom={darkroom} />
+  </StrictMode>,
+);

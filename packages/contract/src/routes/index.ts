@@ -1,0 +1,23 @@
+import { deliverPreset } from './delivery.ts';
+import { uploadExercise } from './exercise.ts';
+import { createImage, deleteImage, followImage, getImage, listImages } from './images.ts';
+import type { RouteContract } from './route.ts';
+import { health, metrics, readiness, session } from './system.ts';
+
+/** Every operation; the server refuses to start when it serves one that is not here, or lacks one that is. */
+export const ROUTES = {
+  uploadExercise,
+  createImage,
+  listImages,
+  getImage,
+  deleteImage,
+  followImage,
+  deliverPreset,
+  session,
+  health,
+  readiness,
+  metrics,
+} as const satisfies Record<string, RouteContract>;
+
+export type RouteId = keyof typeof ROUTES;
+export type { RouteContract } from './route.ts';

@@ -1,0 +1,30 @@
+import type { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
+import type { EventType } from '../events.ts';
+import type { Scope } from '../scopes.ts';
+
+/** One operation of the API: the single source of the server's schemas, the SDK's types and the reference. */
+export interface RouteContract {
+  readonly id: string;
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Parameters in braces, as OpenAPI writes them. */
+  readonly path: string;
+  readonly summary: string;
+  /** `undefined`: open to everybody. */
+  readonly scope: Scope | undefined;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
+  /** Media types of the request body that the route takes. */
+  readonly bodies?: readonly string[];
+  /** Status to schema, or to the media types of bytes. */
+  readonly responses: Readonly<Record<number, z.ZodType | readonly string[]>>;
+  readonly errors: readonly ErrorCode[];
+  /** The event that a success writes. */
+  readonly event?: EventType;
+}
+
+/** Keeps a route's own types while checking its form. */
+export function route<const R extends RouteContract>(contract: R): R {
+  return contract;
+}

@@ -1,0 +1,35 @@
+import type { Session } from '@safelight/contract';
+import { createImages, type Images, json } from './images.ts';
+import { RETRY_DEFAULTS, type RetryPolicy } from './retry.ts';
+import { createTransport } from './transport.ts';
+
+export interface ClientOptions {
+  /** Where Safelight answers, such as `https://images.example.org`. */
+  readonly baseUrl: string | URL;
+  /** An API key; without one the browser's cookies speak. */
+  readonly key?: string | undefined;
+  /** Replaces the platform's fetch. */
+  readonly fetch?: typeof fetch | undefined;
+  readonly retry?: Partial<RetryPolicy> | undefined;
+}
+
+export interface SafelightClient {
+  readonly images: Images;
+  /** Opens the session of a page that Safelight itself serves on this machine. */
+  openSession(options?: { readonly signal?: AbortSignal | undefined }): Promise<Session>;
+}
+
+/** A client of one Safelight; holds no connection and no state, so it needs no closing. */
+export function createClient(options: ClientOptions): SafelightClient {
+  const transport = createTransport({
+    baseUrl: options.baseUrl,
+    key: options.key,
+    // Called as a bare function: browsers refuse a fetch whose `this` is not the window.
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    retry: { ...RETRY_DEFAULTS, ...options.retry },
+  });
+  return {
+    images: createImages(transport),
+    openSession: (call) => json<Session>(transport, { method: 'POST', path: '/v1/session', ...call }),
+  };
+}

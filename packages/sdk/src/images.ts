@@ -1,0 +1,146 @@
+import type { Deletion, Image, ImagePage, RenditionState } from '@safelight/contract';
+import { answerUnreadable } from './errors.ts';
+import { type FollowOptions, followImage, type ImageEvent } from './follow.ts';
+import type { Transport } from './transport.ts';
+import { contentType, isRepeatable, type OnProgress, type UploadBody, uploadSend } from './upload.ts';
+
+export interface CreateOptions {
+  /** For raw bodies; a form tells its own. A `File` brings its name along. */
+  readonly filename?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  /** One is made up when none is given, so that an upload can be repeated and still makes one image. */
+  readonly idempotencyKey?: string | undefined;
+  /** Seconds to wait for the renditions, at most 30. */
+  readonly wait?: number | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListOptions {
+  /** Images of one page, 1 to 200. */
+  readonly limit?: number | undefined;
+  /** The cursor `next` of the page before. */
+  readonly after?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly state?: RenditionState | undefined;
+  /** ISO 8601. */
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One page when awaited; every image of every page when iterated. */
+export interface ImageList extends PromiseLike<ImagePage>, AsyncIterable<Image> {
+  /** Page after page. */
+  pages(): AsyncIterable<ImagePage>;
+}
+
+export interface Images {
+  /** Sends a picture. Its URLs work as soon as this resolves; its renditions may still be `pending`. */
+  create(body: UploadBody, options?: CreateOptions): Promise<Image>;
+  /** Newest first. */
+  list(options?: ListOptions): ImageList;
+  get(id: string, options?: CallOptions): Promise<Image>;
+  delete(id: string, options?: CallOptions): Promise<Deletion>;
+  /** See {@link followImage}. */
+  follow(id: string, options?: FollowOptions): AsyncIterable<ImageEvent>;
+}
+
+const IMAGES_PATH = '/v1/images';
+
+/** The images of the key's tenant. */
+export function createImages(transport: Transport): Images {
+  return {
+    create: (body, options = {}) => createImage(transport, body, options),
+    list: (options = {}) => listImages(transport, options),
+    get: (id, options) => json<Image>(transport, { method: 'GET', path: imagePath(id), ...options }),
+    // A repeated deletion whose first answer was lost finds the image gone: that is what was wanted, but the receipt is
+    // lost with it, so the error stands.
+    delete: (id, options) => json<Deletion>(transport, { method: 'DELETE', path: imagePath(id), ...options }),
+    follow: (id, options) => followImage(transport, `${imagePath(id)}/events`, options),
+  };
+}
+
+async function createImage(transport: Transport, body: UploadBody, options: CreateOptions): Promise<Image> {
+  const filename = options.filename ?? (typeof File !== 'undefined' && body instanceof File ? body.name : undefined);
+  const response = await transport.call(
+    {
+      method: 'POST',
+      path: IMAGES_PATH,
+      query: {
+        filename: body instanceof FormData ? undefined : filename,
+        tags: options.tags?.length ? options.tags.join(',') : undefined,
+        wait: options.wait,
+      },
+      headers: {
+        'content-type': contentType(body),
+        'idempotency-key': options.idempotencyKey ?? newIdempotencyKey(),
+      },
+      repeatable: isRepeatable(body),
+      signal: options.signal,
+    },
+    uploadSend(body, transport.fetch, options.onProgress),
+  );
+  return readJson<Image>(response);
+}
+
+function listImages(transport: Transport, { signal, ...query }: ListOptions): ImageList {
+  const page = (after: string | undefined) =>
+    json<ImagePage>(transport, { method: 'GET', path: IMAGES_PATH, query: { ...query, after }, signal });
+
+  async function* pages(): AsyncGenerator<ImagePage, void, void> {
+    let after = query.after;
+    do {
+      const current: ImagePage = await page(after);
+      yield current;
+      after = current.next;
+    } while (after !== undefined);
+  }
+
+  async function* images(): AsyncGenerator<Image, void, void> {
+    for await (const { images: ofPage } of pages()) yield* ofPage;
+  }
+
+  return {
+    // biome-ignore lint/suspicious/noThenProperty: a list is awaited for one page and iterated for all.
+    then: (fulfilled, rejected) => page(query.after).then(fulfilled, rejected),
+    pages,
+    [Symbol.asyncIterator]: images,
+  };
+}
+
+interface JsonCall {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Calls that can be repeated at will, answered in JSON. */
+export async function json<T>(transport: Transport, call: JsonCall): Promise<T> {
+  return readJson<T>(await transport.call({ ...call, repeatable: true }));
+}
+
+async function readJson<T>(response: Response): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw answerUnreadable(response, 'The answer is not JSON.');
+  }
+}
+
+function imagePath(id: string): string {
+  return `${IMAGES_PATH}/${encodeURIComponent(id)}`;
+}
+
+const IDEMPOTENCY_KEY_BYTES = 16;
+
+/** A key for one upload, whose repetitions then make one image. Not `crypto.randomUUID`: browsers withhold that without TLS. */
+export function newIdempotencyKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(IDEMPOTENCY_KEY_BYTES));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,31 @@
+import { Command, CommanderError } from 'commander';
+import { readVersion } from '../version.ts';
+import { ExitError } from './exit.ts';
+import { addServe } from './serve.ts';
+
+/** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 another Safelight has the folder. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv]);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof ExitError) {
+      console.error(`safelight: ${error.message}`);
+      return error.exitCode;
+    }
+    throw error;
+  }
+}
+
+/** The command line, not yet run: the reference is made of it. */
+export function createProgram(): Command {
+  const program = new Command('safelight')
+    .description('An image service that you run yourself: send a picture once, get every size and format of it.')
+    .version(readVersion(), '-v, --version')
+    .showHelpAfterError('(safelight --help tells the commands)')
+    .exitOverride();
+  addServe(program);
+  return program;
+}

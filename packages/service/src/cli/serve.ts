@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { type SafelightNode, startNode } from '../compose.ts';
+import type { Config } from '../config.ts';
+import { FolderBusyError } from '../db/embedded/lock.ts';
+import { createLog } from '../telemetry/log.ts';
+import { ExitError } from './exit.ts';
+import { readSettings } from './settings.ts';
+
+const STOP_MS_MAX = 9_500;
+
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('Run a node until SIGTERM: API, page, worker processes and, unless DATABASE_URL is set, a PostgreSQL.')
+    .option('--roles <roles>', 'roles of this node, separated by commas (SAFELIGHT_ROLES)')
+    .option('--port <port>', 'port to listen on (SAFELIGHT_PORT)')
+    .option('--strict', 'stop at unknown SAFELIGHT_ names instead of warning')
+    .action((options: { roles?: string; port?: string; strict?: true }) => serve(options));
+}
+
+async function serve(options: { roles?: string; port?: string; strict?: true }): Promise<void> {
+  const overrides = {
+    ...(options.roles !== undefined && { SAFELIGHT_ROLES: options.roles }),
+    ...(options.port !== undefined && { SAFELIGHT_PORT: options.port }),
+  };
+  const config = readSettings(overrides, options.strict);
+  const signalled = nextSignal();
+  const node = await start(config);
+  announce(config, node);
+  await signalled;
+  // A second signal, or an end that hangs, leaves at once: every part survives that.
+  const force = () => process.exit(1);
+  nextSignal().then(force);
+  const timer = setTimeout(force, STOP_MS_MAX);
+  await node.stop();
+  clearTimeout(timer);
+  process.exit(0);
+}
+
+async function start(config: Config): Promise<SafelightNode> {
+  try {
+    return await startNode(config, createLog(config.SAFELIGHT_LOG_LEVEL));
+  } catch (error) {
+    throw toExit(config, error as Error & { code?: string });
+  }
+}
+
+function toExit(config: Config, error: Error & { code?: string }): Error {
+  if (error instanceof FolderBusyError || error.name === 'ClusterBusyError') {
+    return new ExitError(
+      3,
+      `another Safelight runs on ${config.SAFELIGHT_DATA}: ${error.message}. Stop it, or set SAFELIGHT_DATA.`,
+    );
+  }
+  if (error.code === 'EADDRINUSE') {
+    return new ExitError(1, `port ${config.SAFELIGHT_PORT} is taken; set SAFELIGHT_PORT (0 picks a free one).`);
+  }
+  const known = ['EmbeddedUnavailableError', 'ClusterStartError', 'SchemaMismatchError'];
+  if (known.includes(error.name)) return new ExitError(1, error.message);
+  return new ExitError(1, `the node does not start: ${error.message}`, { cause: error });
+}
+
+function nextSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  return promise;
+}
+
+function announce(config: Config, node: SafelightNode): void {
+  const lines = ['Safelight is ready.'];
+  if (node.url) {
+    const url = config.SAFELIGHT_PUBLIC_URL ?? node.url;
+    lines.push('', `  page       ${url}/`, `  reference  ${url}/docs`);
+    if (node.demoKey) {
+      lines.push(`  key        ${node.demoKey}   (tenant demo; also in ${config.SAFELIGHT_DATA}/demo-key)`, '');
+      lines.push('Send a picture:', '', `  curl -F image=@photo.jpg ${url}/`);
+    }
+  }
+  console.log(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,252 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { systemClock } from './core/clock.ts';
+import { isId, newId } from './core/ids.ts';
+import { acquireFolderLock } from './db/embedded/lock.ts';
+import { type OpenedDatabase, openDatabase } from './db/open.ts';
+import { openFsObjectStore } from './drivers/fs-object-store/index.ts';
+import { EventHub, loadSealingKey, Sealer } from './events/index.ts';
+import type { HttpDeps } from './http/index.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import { BOUNDS_DEFAULT, detectIsolation, type Isolation, RenditionWaiters } from './renditions/index.ts';
+import { type ApiRole, startApiRole } from './roles/api.ts';
+import { startJanitorRole } from './roles/janitor.ts';
+import { Prober } from './roles/prober.ts';
+import { checkReadiness } from './roles/readiness.ts';
+import { startWorkerRole, type WorkerRole } from './roles/worker.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { DEMO_TENANT, provisionDemo } from './tenants/index.ts';
+import { readVersion } from './version.ts';
+
+/** A running node. */
+export interface SafelightNode {
+  /** Where the API listens, when this node has that role. */
+  readonly url: string | undefined;
+  /** Of the embedded set-up. */
+  readonly demoKey: string | undefined;
+  /** Processes below this one, by what they are: for diagnosis, and for tests that kill them. */
+  pids(): { readonly database: number | undefined; readonly workers: readonly number[] };
+  /** Accepts no more, finishes or gives back what is in flight, and ends everything that was started. */
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly opened: OpenedDatabase;
+  readonly store: ObjectStore;
+  readonly isolation: Isolation;
+  readonly nodeId: string;
+  readonly waiters: RenditionWaiters;
+  readonly sealer: Sealer | undefined;
+  readonly hub: EventHub;
+  readonly scratch: string;
+}
+
+type Undo = () => Promise<unknown>;
+
+const API_GRACE_MS = 3_000;
+const WORKER_GRACE_MS = 4_000;
+const CONSOLE_DIRECTORY = fileURLToPath(new URL('../../console/dist', import.meta.url));
+
+/**
+ * Starts a node: everything that its roles need, in order; what was started is ended again when a later part fails.
+ * @throws what the parts throw: FolderBusyError, ClusterBusyError, EmbeddedUnavailableError, SchemaMismatchError, …
+ */
+export async function startNode(config: Config, log: Logger): Promise<SafelightNode> {
+  const undo: Undo[] = [];
+  const end = async () => {
+    for (const step of undo.reverse())
+      await step().catch((error: unknown) => log.error({ err: error }, 'an end failed'));
+  };
+  try {
+    return await start(config, log, undo, end);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Promise<SafelightNode> {
+  const parts = await openParts(config, log, undo);
+  const { opened, store, metrics } = parts;
+  const demoKey = opened.isEmbedded
+    ? await provisionDemo(opened.database, systemClock, config.SAFELIGHT_DATA)
+    : undefined;
+  const closing = new AbortController();
+  let workers: WorkerRole | undefined;
+  if (config.SAFELIGHT_ROLES.has('worker')) {
+    workers = startWorkers(parts);
+    const role = workers;
+    undo.push(() => role.stop(WORKER_GRACE_MS));
+  }
+  if (config.SAFELIGHT_ROLES.has('janitor')) {
+    const janitor = startJanitorRole({ database: opened.database, store, clock: systemClock, log, metrics });
+    undo.push(() => janitor.stop());
+  }
+  let api: ApiRole | undefined;
+  if (config.SAFELIGHT_ROLES.has('api')) api = await startFront(parts, workers, closing.signal, undo);
+  undo.push(async () => {
+    closing.abort();
+    parts.waiters.close();
+    await parts.hub.close();
+  });
+  let stopped: Promise<unknown> | undefined;
+  return {
+    url: api?.url,
+    demoKey,
+    pids: () => ({ database: opened.pid(), workers: workers?.pids() ?? [] }),
+    stop: async () => {
+      stopped ??= end();
+      await stopped;
+    },
+  };
+}
+
+async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Parts> {
+  const data = config.SAFELIGHT_DATA;
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const lock = await acquireFolderLock(data, 'node');
+  undo.push(() => lock.release());
+  const opened = await openDatabase({
+    url: config.DATABASE_URL,
+    dataDirectory: data,
+    isPooled: config.SAFELIGHT_DATABASE_POOLED,
+    connectionsMax: config.SAFELIGHT_DATABASE_CONNECTIONS,
+    log: (line) => log.debug({ postgres: line }, 'postgres'),
+    onError: (error) => log.warn({ err: error }, 'a database connection failed'),
+  });
+  undo.push(() => opened.close());
+  const { database } = opened;
+  const store = await openFsObjectStore({ directory: resolve(data, config.SAFELIGHT_OBJECTS) });
+  const nodeId = await readNodeId(data);
+  const onError = (error: Error) => log.warn({ err: error }, 'the event log will try again');
+  const hub = new EventHub(database, onError);
+  const sealer = await startSealer(config, { database, store, onError }, undo);
+  const waiters = new RenditionWaiters({ database, waitersMax: config.SAFELIGHT_WAITERS_MAX });
+  const scratch = join(data, 'scratch');
+  await rm(scratch, { recursive: true, force: true });
+  // Passed through by worker processes that are another user; listed by none.
+  await mkdir(scratch, { recursive: true, mode: 0o711 });
+  return {
+    config,
+    log,
+    metrics: createMetrics(),
+    opened,
+    store,
+    isolation: await detectIsolation(),
+    nodeId,
+    waiters,
+    sealer,
+    hub,
+    scratch,
+  };
+}
+
+async function startSealer(
+  config: Config,
+  deps: { database: OpenedDatabase['database']; store: ObjectStore; onError: (error: Error) => void },
+  undo: Undo[],
+): Promise<Sealer | undefined> {
+  if (!config.SAFELIGHT_ROLES.has('janitor')) return undefined;
+  const key = await loadSealingKey(join(config.SAFELIGHT_DATA, 'sealing-key.pem'));
+  const { database, store, onError } = deps;
+  const sealer = new Sealer({ database, clock: systemClock, key, anchors: store, nodeId: randomUUID(), onError });
+  sealer.start();
+  undo.push(() => sealer.stop());
+  return sealer;
+}
+
+function startWorkers(parts: Parts): WorkerRole {
+  const { config, opened, waiters, sealer } = parts;
+  return startWorkerRole({
+    ...parts,
+    database: opened.database,
+    clock: systemClock,
+    workers: config.SAFELIGHT_WORKERS,
+    memoryBytes: config.SAFELIGHT_MEMORY,
+    rssBytesMax: config.SAFELIGHT_WORKER_MEMORY,
+    bounds: { ...BOUNDS_DEFAULT, pixelsMax: config.SAFELIGHT_PIXELS_MAX },
+    scratchDirectory: parts.scratch,
+    onEnded: (ended) => {
+      waiters.settle(ended.map((rendition) => rendition.renditionId));
+      sealer?.hint();
+    },
+  });
+}
+
+async function startFront(
+  parts: Parts,
+  workers: WorkerRole | undefined,
+  closing: AbortSignal,
+  undo: Undo[],
+): Promise<ApiRole> {
+  const { config, opened, store, metrics, sealer } = parts;
+  const prober = new Prober({
+    ...parts,
+    clock: systemClock,
+    bounds: { ...BOUNDS_DEFAULT, pixelsMax: config.SAFELIGHT_PIXELS_MAX },
+    slot: config.SAFELIGHT_WORKERS,
+    scratchDirectory: join(parts.scratch, 'probe'),
+    rssBytesMax: config.SAFELIGHT_WORKER_MEMORY,
+    waitersMax: config.SAFELIGHT_UPLOADS_MAX,
+  });
+  undo.push(() => prober.close());
+  const deps: HttpDeps = {
+    clock: systemClock,
+    log: parts.log,
+    database: opened.database,
+    store,
+    events: parts.hub,
+    waiters: parts.waiters,
+    metrics,
+    limits: limitsOf(config),
+    version: readVersion(),
+    probe: (objectKey) => prober.probe(objectKey),
+    hint: (what) => (what === 'jobs' ? workers?.hint() : sealer?.hint()),
+    readiness: () => checkReadiness({ database: opened.database, store, metrics, prober, workers }),
+    publicTenant: publicTenantOf(config, opened.isEmbedded),
+    publicUrl: config.SAFELIGHT_PUBLIC_URL,
+    closing,
+    consoleDirectory: CONSOLE_DIRECTORY,
+  };
+  const api = await startApiRole(deps, { host: config.SAFELIGHT_HOST, port: config.SAFELIGHT_PORT });
+  undo.push(() => api.stop(API_GRACE_MS));
+  return api;
+}
+
+function limitsOf(config: Config): HttpDeps['limits'] {
+  return {
+    uploadBytesMax: config.SAFELIGHT_UPLOAD_BYTES_MAX,
+    pixelsMax: config.SAFELIGHT_PIXELS_MAX,
+    uploadsMax: config.SAFELIGHT_UPLOADS_MAX,
+    uploadIdleMs: config.SAFELIGHT_UPLOAD_IDLE_SECONDS * 1000,
+    uploadRateMin: config.SAFELIGHT_UPLOAD_RATE_MIN,
+    waitMs: config.SAFELIGHT_WAIT_SECONDS * 1000,
+    jobBytesMax: Math.min(config.SAFELIGHT_MEMORY, config.SAFELIGHT_WORKER_MEMORY),
+  };
+}
+
+/** Nobody is public by accident: only on loopback with the embedded database is `demo` so by itself. */
+export function publicTenantOf(config: Config, isEmbedded: boolean): string | undefined {
+  const { SAFELIGHT_PUBLIC_TENANT: named, SAFELIGHT_HOST: host } = config;
+  if (named === 'none') return undefined;
+  if (named !== undefined) return named;
+  const isLoopback = host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return isLoopback && isEmbedded ? DEMO_TENANT : undefined;
+}
+
+/** Stays the same on one data folder, so that a restarted node can take back what its former self held. */
+async function readNodeId(data: string): Promise<string> {
+  const file = join(data, 'node-id');
+  const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
+  if (isId('node', kept)) return kept;
+  const nodeId = newId('node', systemClock);
+  await writeFile(file, `${nodeId}\n`);
+  return nodeId;
+}

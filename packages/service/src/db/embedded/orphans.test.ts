@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { clusterTemplate, killChild, query } from './fixture.ts';
+import { serverUser } from './folder.ts';
+import { findBinaries, startEmbeddedCluster } from './index.ts';
+import { endOrphans } from './orphans.ts';
+
+const log = () => undefined;
+
+function sleeper(argv: string[]): ChildProcess {
+  const child = spawn('/bin/sh', ['-c', 'while :; do sleep 1; done', ...argv], { stdio: 'ignore' });
+  onTestFinished(() => killChild(child));
+  return child;
+}
+
+describe('what an earlier server left', () => {
+  const newCluster = clusterTemplate();
+  const stoppedCluster = () => {
+    const directory = newCluster();
+    const data = join(directory, 'data');
+    chmodSync(data, 0o700);
+    serverUser(directory); // Under root, gives the copy to the server's user.
+    return { directory, data };
+  };
+
+  test.each(['another program', 'a zombie'])('a pid file with the pid of %s does not block a start', async (kind) => {
+    const { directory, data } = stoppedCluster();
+    const parent = spawn(
+      '/bin/sh',
+      ['-c', kind === 'a zombie' ? 'sleep 0.1 & echo $!; exec sleep 60' : 'echo $$; sleep 60'],
+      {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        ...owner(data),
+      },
+    );
+    onTestFinished(() => killChild(parent));
+    const [output] = await once(parent.stdout, 'data');
+    writeFileSync(join(data, 'postmaster.pid'), `${Number(output)}\n${data}\n1\n5432\n\n\n  1 1\nready\n`);
+    const cluster = await startEmbeddedCluster({ directory, log });
+    expect(await query(cluster.connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect(parent.exitCode ?? parent.signalCode).toBeNull();
+    await cluster.stop();
+  });
+
+  test('a pid file that is cut short does not block a start', async () => {
+    const { directory, data } = stoppedCluster();
+    writeFileSync(join(data, 'postmaster.pid'), '99');
+    const cluster = await startEmbeddedCluster({ directory, log });
+    await cluster.stop();
+  });
+
+  test('a live server without an owner is ended with a signal, by its folder', async () => {
+    const { directory, data } = stoppedCluster();
+    const lines: string[] = [];
+    const program = join(findBinaries().directory, 'bin', 'postgres');
+    const orphan = spawn(program, ['-D', data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${data}`], {
+      ...{ stdio: 'ignore', detached: true, cwd: '/' },
+      ...owner(data),
+    });
+    onTestFinished(() => killChild(orphan));
+    await expect.poll(() => existsSync(join(data, 'postmaster.pid'))).toBe(true);
+    const cluster = await startEmbeddedCluster({ directory, log: (line) => void lines.push(line) });
+    expect(orphan.exitCode).toBe(0);
+    expect(lines.join('\n')).toContain(`SIGINT to process ${orphan.pid}`);
+    await cluster.stop();
+  });
+
+  test('programs that only have the folder or the name in their command line are left alone', async () => {
+    const { data } = stoppedCluster();
+    const bystanders = [
+      sleeper(['postgres', '-D', data]),
+      sleeper(['-D', data]),
+      sleeper([`${data}-other/bin/postgres`, '-D', `${data}-other`]),
+    ];
+    await Promise.all(bystanders.map((child) => once(child, 'spawn')));
+    await endOrphans(data, log);
+    expect(bystanders.map(({ exitCode, signalCode }) => exitCode ?? signalCode)).toEqual([null, null, null]);
+  });
+
+  test('a pid file of what may be a server is left for PostgreSQL to judge', async () => {
+    const { data } = stoppedCluster();
+    const child = sleeper(['postgres']);
+    const path = join(data, 'postmaster.pid');
+    appendFileSync(path, `${child.pid}\n`);
+    await endOrphans(data, log);
+    expect(readFileSync(path, 'utf8')).toBe(`${child.pid}\n`);
+  });
+});
+
+/** The server's user: a pid of anybody else PostgreSQL itself knows to be no server. */
+function owner(data: string): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const { uid, gid } = statSync(data);
+  return { uid, gid };
+}

@@ -1,0 +1,19 @@
+/**
+ * What happened. Business transactions tell the log in passing (`recordEvent`), one sealer per installation puts the
+ * events into an order that nothing can appear before any more, chains and signs them (`Sealer`), and everybody who
+ * wants to know follows positions (`readEvents`, `EventHub`). `verifyEvents` finds what was changed behind our back.
+ *
+ * The order is that of the transactions' births (their ids), not of their commits: a transaction that wrote before it
+ * waited for another stands before that one.
+ */
+export type { Anchors } from './anchor.ts';
+export { eraseImageEvents } from './erase.ts';
+export type { Finding, FindingKind, VerifyReport } from './findings.ts';
+export { EventHub, type FollowOptions } from './hub.ts';
+export type { NewEvent, NewEventOf, SealedEvent } from './model.ts';
+export { type EventRange, readEvents, readHeadPosition } from './read.ts';
+export { recordEvent, recordEvents } from './record.ts';
+export { Sealer } from './sealer.ts';
+export { loadSealingKey, type SealingKey } from './sealing-key.ts';
+export type { SealerDeps } from './term.ts';
+export { type VerifyOptions, verifyEvents } from './verify.ts';

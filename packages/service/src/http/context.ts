@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify';
+import type { Principal, Tenant } from '../tenants/index.ts';
+import type { Auth } from './auth.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { HttpDeps } from './deps.ts';
+import { ProblemError } from './problem.ts';
+import type { LoopbackSession } from './session.ts';
+import type { Uploads } from './uploads.ts';
+
+/** What the handlers work with. */
+export interface HttpContext extends HttpDeps {
+  readonly auth: Auth;
+  readonly session: LoopbackSession;
+  readonly uploads: Uploads;
+  readonly deliveries: Deliveries;
+}
+
+/** The tenant that `principal` speaks for. */
+export async function tenantOf(context: HttpContext, principal: Principal): Promise<Tenant> {
+  const tenant = await context.auth.tenant(principal.tenantId);
+  if (!tenant) throw new ProblemError('key_invalid');
+  return tenant;
+}
+
+/** What absolute URLs in an answer begin with: what the installation was told, or the Host that this client named. */
+export function baseUrl(context: HttpContext, request: FastifyRequest): string {
+  return (
+    context.publicUrl ?? `${request.protocol}://${request.headers.host ?? `127.0.0.1:${request.socket.localPort}`}`
+  );
+}

@@ -1,0 +1,55 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../db/database.ts';
+import type { EventHub } from '../events/index.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { Rejection, RenditionWaiters, SourceFacts } from '../renditions/index.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** Bounds of one node's front end. */
+export interface HttpLimits {
+  readonly uploadBytesMax: number;
+  readonly pixelsMax: number;
+  readonly uploadsMax: number;
+  readonly uploadIdleMs: number;
+  readonly uploadRateMin: number;
+  readonly waitMs: number;
+  /** Predicted memory of one picture's job at most. */
+  readonly jobBytesMax: number;
+}
+
+export type ProbeResult =
+  | { readonly ok: true; readonly facts: SourceFacts }
+  | { readonly ok: false; readonly rejection: Rejection };
+
+export interface ReadinessCheck {
+  readonly ok: boolean;
+  readonly detail?: string;
+}
+
+/** What the front end is made of; joined in compose. */
+export interface HttpDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly database: Database;
+  readonly store: ObjectStore;
+  readonly events: EventHub;
+  readonly waiters: RenditionWaiters;
+  readonly metrics: Metrics;
+  readonly limits: HttpLimits;
+  readonly version: string;
+  /** Looks at an uploaded object in the reserved probe process. */
+  readonly probe: (objectKey: string) => Promise<ProbeResult>;
+  /** Called after a commit that left work or events behind. */
+  readonly hint: (what: 'jobs' | 'events') => void;
+  /** Readiness of what this node depends on, by name. */
+  readonly readiness: () => Promise<Readonly<Record<string, ReadinessCheck>>>;
+  /** Short name of the tenant that needs no key, if any. */
+  readonly publicTenant: string | undefined;
+  /** How clients reach this service, if it is told. */
+  readonly publicUrl: string | undefined;
+  /** Fires when this node begins to shut down. */
+  readonly closing: AbortSignal;
+  /** Built files of the page at `/`, if there are any. */
+  readonly consoleDirectory: string | undefined;
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Busboy, type BusboyHeaders } from '@fastify/busboy';
+import type { Clock } from '../core/clock.ts';
+import type { ObjectDigest } from '../ports/object-store.ts';
+import { ProblemError } from './problem.ts';
+
+/** One upload as it came off the wire, durable under its key, not yet looked at. */
+export interface Received {
+  readonly digest: ObjectDigest;
+  readonly filename: string | undefined;
+  /** Form fields besides the picture. */
+  readonly fields: ReadonlyMap<string, string>;
+}
+
+export interface ReceiveOptions {
+  readonly clock: Clock;
+  readonly bytesMax: number;
+  readonly idleMs: number;
+  /** Bytes per second, on average, after the first idle period. */
+  readonly rateMin: number;
+  /** Writes the bytes away as they flow. */
+  readonly put: (source: Readable, signal: AbortSignal) => Promise<ObjectDigest>;
+}
+
+const FORM_OVERHEAD_BYTES_MAX = 64 * 1024;
+const FIELDS_MAX = 16;
+const FIELD_BYTES_MAX = 4096;
+const FILE_FIELDS: ReadonlySet<string> = new Set(['image', 'file']);
+const GUARD_MS = 250;
+
+/**
+ * Reads a picture out of a multipart form, or a body that is the picture itself, as a stream. A client that stops
+ * half-way, sends nothing for `idleMs` or trickles below `rateMin` ends with an error of the catalogue, and what was
+ * written by then is dropped by `put`.
+ */
+export async function receive(message: IncomingMessage, options: ReceiveOptions): Promise<Received> {
+  const type = message.headers['content-type'] ?? '';
+  const isForm = /^multipart\/form-data\b/i.test(type);
+  refuseLongBody(message, options.bytesMax + (isForm ? FORM_OVERHEAD_BYTES_MAX : 0), options.bytesMax);
+  const guard = guardPace(message, options);
+  try {
+    if (isForm) return await receiveForm(message, options, guard.signal);
+    const digest = await options.put(message, guard.signal);
+    return { digest, filename: undefined, fields: new Map() };
+  } catch (error) {
+    throw guard.signal.aborted ? guard.signal.reason : error;
+  } finally {
+    guard.end();
+  }
+}
+
+function refuseLongBody(message: IncomingMessage, bodyBytesMax: number, bytesMax: number): void {
+  const length = Number(message.headers['content-length'] ?? 0);
+  if (length > bodyBytesMax) {
+    throw new ProblemError('upload_too_large', { bound: { name: 'uploadBytesMax', limit: bytesMax, actual: length } });
+  }
+}
+
+/** Watches the pace of a body, and its end. */
+function guardPace(message: IncomingMessage, { clock, idleMs, rateMin }: ReceiveOptions) {
+  const controller = new AbortController();
+  const startedAt = clock.monotonic();
+  let lastAt = startedAt;
+  let bytes = 0;
+  const onData = (chunk: Buffer) => {
+    bytes += chunk.length;
+    lastAt = clock.monotonic();
+  };
+  const onClose = () => {
+    if (!message.complete) controller.abort(new ProblemError('upload_incomplete'));
+  };
+  const timer = setInterval(
+    () => {
+      const now = clock.monotonic();
+      // A body that waits for our own disk is not the client's fault.
+      if (message.isPaused()) lastAt = now;
+      const elapsedMs = now - startedAt;
+      const tooSlow = elapsedMs > idleMs && (bytes * 1000) / elapsedMs < rateMin;
+      if (message.complete || (now - lastAt <= idleMs && !tooSlow)) return;
+      const bound = tooSlow
+        ? { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / elapsedMs) }
+        : { name: 'uploadIdleMs', limit: idleMs, actual: Math.floor(now - lastAt) };
+      controller.abort(new ProblemError('upload_timeout', { bound }));
+    },
+    Math.min(GUARD_MS, idleMs),
+  );
+  message.on('data', onData);
+  message.on('close', onClose);
+  message.pause();
+  return {
+    signal: controller.signal,
+    end: () => {
+      clearInterval(timer);
+      message.off('data', onData);
+      message.off('close', onClose);
+    },
+  };
+}
+
+async function receiveForm(message: IncomingMessage, options: ReceiveOptions, signal: AbortSignal): Promise<Received> {
+  const parser = openParser(message);
+  const fields = new Map<string, string>();
+  let file: { filename: string; digest: Promise<ObjectDigest> } | undefined;
+  const { promise: parsed, resolve, reject } = Promise.withResolvers<void>();
+  parser.on('field', (name, value) => fields.set(name, value));
+  parser.on('file', (name, stream, filename) => {
+    // A part that is cut short tells so on its own stream; unheard, that would end the process.
+    stream.on('error', reject);
+    if (file || !FILE_FIELDS.has(name)) {
+      stream.resume();
+      return;
+    }
+    const digest = options.put(stream, signal);
+    digest.catch(reject);
+    file = { filename, digest };
+  });
+  parser.on('finish', resolve);
+  parser.on('error', (error: Error) => reject(toFormProblem(error)));
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  message.pipe(parser);
+  try {
+    await parsed;
+    if (!file) throw new ProblemError('image_missing', { detail: 'The form has no file in a field named `image`.' });
+    return { digest: await file.digest, filename: file.filename || undefined, fields };
+  } catch (error) {
+    message.unpipe(parser);
+    parser.destroy();
+    // Bytes that were put before another part failed must be known to have been put or dropped.
+    const digest = await file?.digest.catch(() => undefined);
+    throw digest ? new PartialUploadError(error) : error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The picture was stored, but the rest of the form failed: the object is to be dropped. */
+export class PartialUploadError extends Error {
+  override readonly name = 'PartialUploadError';
+  constructor(cause: unknown) {
+    super('the form failed after its file', { cause });
+  }
+}
+
+function openParser(message: IncomingMessage) {
+  try {
+    return new Busboy({
+      headers: message.headers as BusboyHeaders,
+      limits: { files: 4, fields: FIELDS_MAX, fieldSize: FIELD_BYTES_MAX, parts: FIELDS_MAX + 4 },
+      highWaterMark: 1024 * 1024,
+      fileHwm: 1024 * 1024,
+    });
+  } catch (error) {
+    throw toFormProblem(error as Error);
+  }
+}
+
+function toFormProblem(error: Error): ProblemError {
+  if (/unexpected end/i.test(error.message))
+    return new ProblemError('upload_incomplete', { detail: 'The form ends before its closing boundary.' });
+  return new ProblemError('image_missing', { detail: `The form cannot be read: ${error.message}.` });
+}

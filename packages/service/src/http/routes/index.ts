@@ -1,0 +1,20 @@
+import type { RouteId } from '@safelight/contract';
+import type { HttpContext } from '../context.ts';
+import { Deliveries } from '../deliveries.ts';
+import type { Handler } from '../server.ts';
+import { Uploads } from '../uploads.ts';
+import { deliveryHandlers } from './delivery.ts';
+import { exerciseHandlers } from './exercise.ts';
+import { imageHandlers } from './images.ts';
+import { systemHandlers } from './system.ts';
+
+/** A handler for every route of the contract; a lack is an error of types. */
+export function createHandlers(parts: Omit<HttpContext, 'uploads' | 'deliveries'>): Record<RouteId, Handler> {
+  const context: HttpContext = { ...parts, uploads: new Uploads(parts), deliveries: new Deliveries() };
+  return {
+    ...exerciseHandlers(context),
+    ...imageHandlers(context),
+    ...deliveryHandlers(context),
+    ...systemHandlers(context),
+  };
+}

@@ -1,0 +1,143 @@
+import { ROUTES, type RouteContract, type RouteId } from '@safelight/contract';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type preHandlerAsyncHookHandler,
+} from 'fastify';
+import { newId } from '../core/ids.ts';
+import { Auth } from './auth.ts';
+import { registerConsole } from './console.ts';
+import type { HttpDeps } from './deps.ts';
+import { registerDocs } from './docs.ts';
+import { toProblem } from './failures.ts';
+import { allowedMethods } from './methods.ts';
+import { ProblemError } from './problem.ts';
+import { createHandlers } from './routes/index.ts';
+import { LoopbackSession } from './session.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation's id in the contract. */
+    readonly id?: string;
+  }
+}
+
+/** What a route does; the contract has validated the request by then. */
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> | unknown;
+
+const HEADERS_MS_MAX = 10_000;
+const KEEP_ALIVE_MS = 65_000;
+const PARAMETER_LENGTH_MAX = 200;
+
+/** Builds the front end; it does not listen yet. */
+export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    genReqId: () => newId('request', deps.clock),
+    requestIdHeader: false,
+    // Uploads have a guard of their own over idleness and pace; a limit on the whole request would cut long ones.
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, ignoreTrailingSlash: false },
+    return503OnClosing: false,
+    logger: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+  });
+  app.server.headersTimeout = HEADERS_MS_MAX;
+  const session = new LoopbackSession({ tenant: deps.publicTenant, publicUrl: deps.publicUrl, clock: deps.clock });
+  const auth = new Auth(deps, session);
+  takeBodiesAsStreams(app);
+  observe(app, deps);
+  answerFailures(app, deps);
+  await registerDocs(app, deps);
+  const handlers = createHandlers({ ...deps, auth, session });
+  for (const id of Object.keys(ROUTES) as RouteId[]) addRoute(app, ROUTES[id], handlers[id]);
+  await registerConsole(app, deps);
+  return app;
+}
+
+/** No parser reads a body: uploads flow, and no other route takes one. */
+function takeBodiesAsStreams(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+function addRoute(app: FastifyInstance, contract: RouteContract, handler: Handler): void {
+  app.route({
+    method: contract.method === 'GET' ? ['GET', 'HEAD'] : contract.method,
+    url: contract.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    preHandler: validate(contract),
+    config: { id: contract.id },
+    handler,
+  });
+}
+
+/** Holds parameters against the contract's schemas and puts the parsed values in their place. */
+function validate(contract: RouteContract): preHandlerAsyncHookHandler {
+  return async (request) => {
+    for (const part of ['params', 'query', 'headers'] as const) {
+      const schema = contract[part];
+      if (!schema) continue;
+      const parsed = schema.safeParse(request[part]);
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues;
+        const name = issue?.path.join('.') ?? part;
+        throw new ProblemError('request_invalid', { detail: `${name}: ${issue?.message ?? 'does not fit'}.` });
+      }
+      if (part !== 'headers') request[part] = parsed.data;
+    }
+  };
+}
+
+function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.config.id ?? 'other';
+    metrics.requestSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    log.debug(
+      {
+        requestId: request.id,
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+      },
+      'request',
+    );
+  });
+}
+
+function answerFailures(app: FastifyInstance, { log }: HttpDeps): void {
+  const send = (request: FastifyRequest, reply: FastifyReply, problem: ProblemError) => {
+    // What is left of a body that was refused is not read: the connection ends with the answer.
+    if (!request.raw.complete) reply.header('connection', 'close');
+    reply.code(problem.status).headers(problem.headers()).type('application/problem+json');
+    return reply.send(JSON.stringify(problem.body(request.id)));
+  };
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
+    return send(request, reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const allow = allowedMethods(request.url);
+    if (request.method === 'OPTIONS' && allow.length > 0) {
+      return reply
+        .code(204)
+        .headers({
+          allow: allow.join(', '),
+          'access-control-allow-origin': '*',
+          'access-control-allow-methods': allow.join(', '),
+          'access-control-allow-headers':
+            'authorization, content-type, idempotency-key, last-event-id, range, if-none-match',
+          'access-control-max-age': '86400',
+        })
+        .send();
+    }
+    if (allow.length > 0) return send(request, reply, new ProblemError('method_not_allowed', { allow }));
+    return send(request, reply, new ProblemError('route_not_found'));
+  });
+}

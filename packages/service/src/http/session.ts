@@ -1,0 +1,82 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../core/clock.ts';
+import { ProblemError } from './problem.ts';
+
+const COOKIE = 'safelight_session';
+const TOKEN_BYTES = 32;
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * The page of a loopback installation acts for the public tenant without a key. What keeps other pages in the same
+ * browser out: the cookie is HttpOnly and SameSite=Strict; a foreign Origin is refused (drive-by forms); the Host must
+ * be one of ours (DNS rebinding).
+ */
+export class LoopbackSession {
+  readonly #tenant: string | undefined;
+  readonly #token: string;
+  readonly #hosts: ReadonlySet<string>;
+
+  /** @param publicUrl its host is allowed besides the loopback names. */
+  constructor(options: {
+    readonly tenant: string | undefined;
+    readonly publicUrl: string | undefined;
+    readonly clock: Clock;
+  }) {
+    this.#tenant = options.tenant;
+    this.#token = Buffer.from(options.clock.bytes(TOKEN_BYTES)).toString('base64url');
+    this.#hosts = new Set([...LOOPBACK_HOSTS, ...(options.publicUrl ? [new URL(options.publicUrl).hostname] : [])]);
+  }
+
+  /** Short name of the tenant that needs no key, if this installation has one. */
+  get tenant(): string | undefined {
+    return this.#tenant;
+  }
+
+  /** @throws ProblemError unless Host is ours and Origin, where one is sent, is the Host's own. */
+  guard(request: FastifyRequest): void {
+    const host = request.headers.host;
+    // HTTP/1.0 clients may send no Host; browsers always do.
+    if (host === undefined) return;
+    if (!this.#hosts.has(hostnameOf(host))) {
+      throw new ProblemError('origin_refused', {
+        detail: `The Host ${host.slice(0, 100)} is not one of this service.`,
+      });
+    }
+    const { origin } = request.headers;
+    const site = request.headers['sec-fetch-site'];
+    const isForeign = origin !== undefined ? !isSameHost(origin, host) : site === 'cross-site' || site === 'same-site';
+    if (isForeign && !SAFE_METHODS.has(request.method)) {
+      throw new ProblemError('origin_refused', { detail: 'Pages of other origins may not act here.' });
+    }
+  }
+
+  open(reply: FastifyReply): void {
+    reply.header('set-cookie', `${COOKIE}=${this.#token}; Path=/; HttpOnly; SameSite=Strict`);
+  }
+
+  /** The public tenant's short name when the request carries this session's cookie and passes the guard. */
+  tenantOf(request: FastifyRequest): string | undefined {
+    const cookie = request.headers.cookie;
+    if (this.#tenant === undefined || cookie === undefined) return undefined;
+    const given = new RegExp(`(?:^|;\\s*)${COOKIE}=([^;\\s]*)`).exec(cookie)?.[1];
+    if (given === undefined || !isEqual(given, this.#token)) return undefined;
+    this.guard(request);
+    return this.#tenant;
+  }
+}
+
+function isSameHost(origin: string, host: string): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+}
+
+function hostnameOf(host: string): string {
+  return host.toLowerCase().replace(/:\d+$/, '');
+}
+
+function isEqual(given: string, expected: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(expected);
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,12 @@
+import { statement } from '../db/statement.ts';
+
+/** Writes the image and its tags in one round trip; the tags' foreign key is checked at the statement's end. */
+export const insertImage = statement(
+  'insert_image',
+  `WITH image AS (
+     INSERT INTO images (tenant_id, image_id, original_id, filename) VALUES ($1, $2, $3, $4) RETURNING created_at
+   ), tags AS (
+     INSERT INTO image_tags (tenant_id, image_id, tag) SELECT $1, $2, unnest($5::text[])
+   )
+   SELECT created_at FROM image`,
+);

@@ -1,0 +1,14 @@
+import { statement } from '../db/statement.ts';
+import { renditionColumns } from '../renditions/index.ts';
+
+/** What a delivery needs, by two primary keys and one unique index; the tenant comes from the URL, not from a key. */
+export const selectDelivery = statement(
+  'select_delivery',
+  `SELECT i.deleted_at, i.original_id AS image_original_id, i.filename, o.object_key AS original_object_key,
+     o.sha256 AS original_sha256, o.bytes AS original_bytes, o.format AS original_format, o.facts, i.created_at,
+     ${renditionColumns('r')}
+   FROM images i
+   LEFT JOIN originals o ON o.tenant_id = i.tenant_id AND o.original_id = i.original_id
+   LEFT JOIN renditions r ON r.tenant_id = i.tenant_id AND r.original_id = i.original_id AND r.digest = $3
+   WHERE i.tenant_id = $1 AND i.image_id = $2`,
+);

@@ -1,0 +1,39 @@
+import { statement } from '../db/statement.ts';
+
+/**
+ * Takes the key, or takes it over from an attempt whose lease has expired (or lies absurdly far ahead: a clock was set
+ * back) and from an answer older than 24 hours. Answers a row only to the taker.
+ */
+export const takeKey = statement(
+  'take_idempotency_key',
+  `INSERT INTO idempotency_keys AS k (tenant_id, idempotency_key, state, lease_until)
+   VALUES ($1, $2, 'running', now() + make_interval(secs => $3))
+   ON CONFLICT (tenant_id, idempotency_key) DO UPDATE
+     SET state = 'running', token = k.token + 1, lease_until = EXCLUDED.lease_until, fingerprint = NULL, answer = NULL,
+         created_at = now()
+     WHERE (k.state = 'running' AND (k.lease_until < now() OR k.lease_until > now() + make_interval(secs => 2 * $3)))
+        OR (k.state = 'finished' AND k.created_at < now() - interval '24 hours')
+   RETURNING k.token`,
+);
+
+export const selectKeyState = statement(
+  'select_idempotency_key',
+  `SELECT state, fingerprint, answer, extract(epoch FROM lease_until - now())::float8 AS lease_seconds
+   FROM idempotency_keys WHERE tenant_id = $1 AND idempotency_key = $2`,
+);
+
+export const finishKey = statement(
+  'finish_idempotency_key',
+  `UPDATE idempotency_keys SET state = 'finished', fingerprint = $4, answer = $5
+   WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3 RETURNING token`,
+);
+
+export const releaseKey = statement(
+  'release_idempotency_key',
+  `DELETE FROM idempotency_keys WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3`,
+);
+
+export const deleteOldKeys = statement(
+  'delete_old_idempotency_keys',
+  `DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours' AND lease_until < now()`,
+);

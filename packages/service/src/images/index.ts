@@ -1,0 +1,14 @@
+/** Images: acceptance of uploads, reading, deletion, and what stands at a delivery URL. */
+export { type Accepted, acceptImage, type Upload } from './accept.ts';
+export { type DeletedImage, deleteImage } from './delete.ts';
+export { type Delivery, findDelivery, hurryRendition } from './delivery.ts';
+export {
+  finishIdempotencyKey,
+  IdempotencyKeyLostError,
+  releaseIdempotencyKey,
+  sweepIdempotencyKeys,
+  takeIdempotencyKey,
+} from './idempotency.ts';
+export { type Image, stateOfImage } from './model.ts';
+export { getImage, type ImageFilter, type Lookup, listImages } from './read.ts';
+export { sweepObjects } from './sweep.ts';

@@ -1,0 +1,26 @@
+import type { RenditionState } from '@safelight/contract';
+import type { Rendition } from '../renditions/index.ts';
+
+export interface Image {
+  readonly tenantId: string;
+  readonly imageId: string;
+  readonly originalId: string;
+  /** 32 bytes, of the original. */
+  readonly sha256: Uint8Array;
+  readonly filename: string | undefined;
+  readonly bytes: number;
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly tags: readonly string[];
+  readonly createdAt: Date;
+  readonly renditions: readonly Rendition[];
+}
+
+/** `pending` while a rendition is; `failed` when one failed; else `ready`. */
+export function stateOfImage(image: Pick<Image, 'renditions'>): RenditionState {
+  const states = new Set(image.renditions.map((rendition) => rendition.state));
+  if (states.has('pending')) return 'pending';
+  return states.has('failed') ? 'failed' : 'ready';
+}

@@ -1,0 +1,39 @@
+import { statement } from '../db/statement.ts';
+import { renditionColumns } from '../renditions/index.ts';
+
+const COLUMNS = `i.tenant_id, i.image_id, i.original_id, i.filename, i.created_at, i.deleted_at,
+  o.sha256, o.bytes, o.format, o.width, o.height, o.frames,
+  ARRAY (SELECT t.tag FROM image_tags t WHERE t.tenant_id = i.tenant_id AND t.image_id = i.image_id ORDER BY t.tag) AS tags`;
+
+const FROM = 'images i LEFT JOIN originals o USING (tenant_id, original_id)';
+
+/** One image, or its tombstone. */
+export const selectImage = statement(
+  'select_image',
+  `SELECT ${COLUMNS} FROM ${FROM} WHERE i.tenant_id = $1 AND i.image_id = $2`,
+);
+
+/**
+ * A page of live images, newest first: a backward scan of the primary key, since ids sort by time. A filter by state
+ * asks the renditions of each candidate; a filter by tag is checked by its primary key.
+ */
+export const selectImages = statement(
+  'select_images',
+  `SELECT ${COLUMNS} FROM ${FROM}
+   WHERE i.tenant_id = $1 AND i.deleted_at IS NULL
+     AND ($2::text IS NULL OR i.image_id < $2)
+     AND ($3::text IS NULL OR EXISTS
+       (SELECT FROM image_tags t WHERE t.tenant_id = i.tenant_id AND t.tag = $3 AND t.image_id = i.image_id))
+     AND ($4::text IS NULL OR $4 = (
+       SELECT CASE WHEN bool_or(r.state = 'pending') THEN 'pending' WHEN bool_or(r.state = 'failed') THEN 'failed' ELSE 'ready' END
+       FROM renditions r WHERE r.tenant_id = i.tenant_id AND r.original_id = i.original_id))
+     AND ($5::timestamptz IS NULL OR i.created_at >= $5)
+     AND ($6::timestamptz IS NULL OR i.created_at < $6)
+   ORDER BY i.image_id DESC LIMIT $7`,
+);
+
+export const selectRenditionsOf = statement(
+  'select_renditions_of_originals',
+  `SELECT ${renditionColumns('r')} FROM renditions r
+   WHERE r.tenant_id = $1 AND r.original_id = ANY ($2::text[]) ORDER BY r.original_id, r.rendition_id`,
+);

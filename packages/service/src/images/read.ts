@@ -1,0 +1,81 @@
+import type { RenditionState } from '@safelight/contract';
+import type { Database, Transaction } from '../db/database.ts';
+import { type RenditionRow, toRendition } from '../renditions/index.ts';
+import type { Image } from './model.ts';
+import { selectImage, selectImages, selectRenditionsOf } from './read.sql.ts';
+
+interface ImageRow {
+  readonly tenant_id: string;
+  readonly image_id: string;
+  readonly original_id: string;
+  readonly filename: string | null;
+  readonly created_at: Date;
+  readonly deleted_at: Date | null;
+  readonly sha256: Uint8Array;
+  readonly bytes: number;
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
+  readonly tags: readonly string[];
+}
+
+export type Lookup<T> = { readonly state: 'found'; readonly value: T } | { readonly state: 'missing' | 'gone' };
+
+/** The image with its renditions; `gone` for one that was deleted. */
+export async function getImage(database: Database, tenantId: string, imageId: string): Promise<Lookup<Image>> {
+  return database.asTenant(tenantId, async (tx) => {
+    const [row] = await tx.query<ImageRow>(selectImage, [tenantId, imageId]);
+    if (!row) return { state: 'missing' };
+    if (row.deleted_at) return { state: 'gone' };
+    const [image] = await withRenditions(tx, tenantId, [row]);
+    return image ? { state: 'found', value: image } : { state: 'missing' };
+  });
+}
+
+export interface ImageFilter {
+  /** Images older than this id. */
+  readonly after?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly state?: RenditionState | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly limit: number;
+}
+
+/** One page, newest first, and the cursor of the next. */
+export async function listImages(
+  database: Database,
+  tenantId: string,
+  filter: ImageFilter,
+): Promise<{ images: Image[]; next: string | undefined }> {
+  return database.asTenant(tenantId, async (tx) => {
+    const { after, tag, state, since, until, limit } = filter;
+    // One more than asked for tells whether there is a next page.
+    const values = [tenantId, after ?? null, tag ?? null, state ?? null, since ?? null, until ?? null, limit + 1];
+    const rows = await tx.query<ImageRow>(selectImages, values);
+    const images = await withRenditions(tx, tenantId, rows.slice(0, limit));
+    return { images, next: rows.length > limit ? images.at(-1)?.imageId : undefined };
+  });
+}
+
+async function withRenditions(tx: Transaction, tenantId: string, rows: readonly ImageRow[]): Promise<Image[]> {
+  if (rows.length === 0) return [];
+  const originals = [...new Set(rows.map((row) => row.original_id))];
+  const renditions = (await tx.query<RenditionRow>(selectRenditionsOf, [tenantId, originals])).map(toRendition);
+  return rows.map((row) => ({
+    tenantId: row.tenant_id,
+    imageId: row.image_id,
+    originalId: row.original_id,
+    sha256: row.sha256,
+    filename: row.filename ?? undefined,
+    bytes: row.bytes,
+    format: row.format,
+    width: row.width,
+    height: row.height,
+    frames: row.frames,
+    tags: row.tags,
+    createdAt: row.created_at,
+    renditions: renditions.filter((rendition) => rendition.originalId === row.original_id),
+  }));
+}

@@ -1,0 +1,21 @@
+import type { Transaction } from '../db/database.ts';
+import { deleteLeasedJob, lockLeasedJob } from './complete.sql.ts';
+import type { Lease } from './model.ts';
+
+/**
+ * Ends a job, in the transaction that records what it made.
+ * @returns false when the lease has been lost: then the transaction must change nothing and roll back.
+ */
+export async function complete(tx: Transaction, lease: Lease): Promise<boolean> {
+  const ended = await tx.query(deleteLeasedJob, [lease.tenantId, lease.jobId, lease.token]);
+  return ended.length > 0;
+}
+
+/**
+ * Whether the lease still stands; if so, the job's row stays locked until the transaction ends. For recording a part
+ * of a long job's work under the same fence as its end.
+ */
+export async function isHeld(tx: Transaction, lease: Lease): Promise<boolean> {
+  const held = await tx.query(lockLeasedJob, [lease.tenantId, lease.jobId, lease.token]);
+  return held.length > 0;
+}

@@ -1,0 +1,53 @@
+import { statement } from '../db/statement.ts';
+
+/**
+ * Puts jobs into the queue: one statement, one round trip, for one job or thousands of many tenants.
+ *
+ * The tenant's account in the lane is charged once for all its jobs of the batch, and that upsert's row lock serialises
+ * the tenant's own enqueueing (nobody else's) until commit: let this be the last statement of a transaction. From the
+ * finish that it returns each job counts back its own start. An original that has an unclaimed job takes no second row:
+ * the conflict on jobs_by_original adds cost and keeps the larger memory. A claim that commits meanwhile takes the row
+ * out of the index's way, and the insert goes through.
+ *
+ * Locks are taken in one order everywhere: accounts (by tenant and lane), then jobs. Claims take jobs alone.
+ *
+ * $1-$7 parallel arrays, $8 the largest charge, $9 the largest cost.
+ */
+export const enqueueJobs = statement(
+  'jobs-enqueue',
+  `WITH input AS MATERIALIZED (
+     SELECT i.*, sum(i.charge) OVER (PARTITION BY i.tenant_id, i.lane ORDER BY i.place) AS charge_until
+     FROM (
+       SELECT u.*, least(greatest(round(u.cost_micros::numeric
+         / (SELECT t.weight FROM tenants t WHERE t.tenant_id = u.tenant_id)::numeric), 1), $8)::bigint AS charge
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
+         WITH ORDINALITY AS u(tenant_id, job_id, original_id, lane, cost_micros, bytes_predicted, traceparent, place)
+     ) AS i
+   ), charged AS (
+     INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)
+     SELECT g.tenant_id, g.lane, lane_clock(g.lane) + g.total, g.total
+     FROM (SELECT tenant_id, lane, sum(charge)::bigint AS total FROM input GROUP BY tenant_id, lane) AS g
+     ORDER BY g.tenant_id, g.lane
+     ON CONFLICT (tenant_id, lane) DO UPDATE SET
+       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
+       virtual_charged = a.virtual_charged + excluded.virtual_charged
+     RETURNING a.tenant_id, a.lane, a.virtual_finish
+   ), stored AS (
+     INSERT INTO jobs AS j
+       (tenant_id, job_id, original_id, lane, virtual_start, cost_micros, bytes_predicted, traceparent)
+     SELECT i.tenant_id, i.job_id, i.original_id, i.lane,
+       c.virtual_finish - (max(i.charge_until) OVER (PARTITION BY i.tenant_id, i.lane))::bigint
+         + i.charge_until::bigint - i.charge,
+       least(i.cost_micros, $9), i.bytes_predicted, i.traceparent
+     FROM input i JOIN charged c ON c.tenant_id = i.tenant_id AND c.lane = i.lane
+     ORDER BY i.place
+     ON CONFLICT (tenant_id, original_id, (CASE WHEN lease_token = 0 THEN '' ELSE job_id END)) DO UPDATE SET
+       cost_micros = least(j.cost_micros + excluded.cost_micros, $9),
+       bytes_predicted = greatest(j.bytes_predicted, excluded.bytes_predicted)
+     RETURNING j.tenant_id, j.job_id, j.original_id, j.lane
+   )
+   SELECT s.job_id AS "jobId", s.lane, s.job_id <> i.job_id AS joined,
+     (SELECT wake_parked_nodes(count(*)) FROM stored) AS woken
+   FROM input i JOIN stored s ON s.tenant_id = i.tenant_id AND s.original_id = i.original_id
+   ORDER BY i.place`,
+);

@@ -1,0 +1,52 @@
+import { invariant } from '../core/invariant.ts';
+import type { Queryable, Transaction } from '../db/database.ts';
+import { enqueueJobs } from './enqueue.sql.ts';
+import type { Enqueued, Lane, NewJob } from './model.ts';
+import { moveJob } from './move.ts';
+import { CHARGE_MICROS_MAX, COST_MICROS_MAX, isMoreUrgent } from './policy.ts';
+
+/** A statement of this many jobs takes tens of milliseconds; more gain nothing and hold the account's lock longer. */
+export const ENQUEUE_JOBS_MAX = 5_000;
+
+interface EnqueuedRow extends Enqueued {
+  readonly lane: Lane;
+}
+
+/**
+ * Puts a job into the queue, or adds its work to the original's unclaimed job, which moves to the given lane if that
+ * is more urgent. Call it last in the transaction: it locks the tenant's account in the lane until commit.
+ */
+export async function enqueue(tx: Transaction, job: NewJob): Promise<Enqueued> {
+  const [enqueued] = await enqueueMany(tx, [job]);
+  invariant(enqueued, 'an enqueued job has an answer');
+  return enqueued;
+}
+
+/**
+ * Puts many jobs, of one tenant or (as the system) of several, into the queue in one statement.
+ * @param jobs at most {@link ENQUEUE_JOBS_MAX}, no original twice.
+ * @returns one answer per job, in the order given.
+ */
+export async function enqueueMany(tx: Queryable, jobs: readonly NewJob[]): Promise<Enqueued[]> {
+  invariant(jobs.length <= ENQUEUE_JOBS_MAX, `at most ${ENQUEUE_JOBS_MAX} jobs at once, got ${jobs.length}`);
+  if (jobs.length === 0) return [];
+  const rows = await tx.query<EnqueuedRow>(enqueueJobs, [
+    jobs.map((job) => job.tenantId),
+    jobs.map((job) => job.jobId),
+    jobs.map((job) => job.originalId),
+    jobs.map((job) => job.lane),
+    jobs.map((job) => Math.max(1, Math.round(job.costMicros))),
+    jobs.map((job) => Math.round(job.bytesPredicted)),
+    jobs.map((job) => job.traceparent ?? null),
+    CHARGE_MICROS_MAX,
+    COST_MICROS_MAX,
+  ]);
+  invariant(rows.length === jobs.length, 'an original stands once in a batch of jobs');
+  for (const [index, job] of jobs.entries()) {
+    const row = rows[index];
+    if (row && isMoreUrgent(job.lane, row.lane)) {
+      await moveJob(tx, { tenantId: job.tenantId, jobId: row.jobId, lane: job.lane, costCharged: job.costMicros });
+    }
+  }
+  return rows.map(({ jobId, joined }) => ({ jobId, joined }));
+}

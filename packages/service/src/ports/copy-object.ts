@@ -1,0 +1,14 @@
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import type { ObjectStore } from './object-store.ts';
+
+/**
+ * Makes an object readable at a local path: linked where the store can, copied elsewhere. The file is readable by
+ * whoever reaches its folder.
+ */
+export async function copyObjectTo(store: ObjectStore, key: string, path: string): Promise<void> {
+  if (store.link) return store.link(key, path);
+  const { stream } = await store.read(key);
+  const file = await open(path, 'wx', 0o444);
+  await pipeline(stream, file.createWriteStream());
+}

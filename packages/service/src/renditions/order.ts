@@ -1,0 +1,93 @@
+import { parseTransformation, type Transformation } from '@safelight/contract';
+import type { Clock } from '../core/clock.ts';
+import { newId } from '../core/ids.ts';
+import { invariant } from '../core/invariant.ts';
+import type { Transaction } from '../db/database.ts';
+import { enqueue, type Lane } from '../jobs/index.ts';
+import { renditionDigest } from './digest.ts';
+import { type Rendition, type RenditionRow, toRendition } from './model.ts';
+import { insertRenditions, selectStanding } from './order.sql.ts';
+import { predictJob } from './predict.ts';
+import type { SourceFacts } from './protocol.ts';
+
+export interface RenditionOrder {
+  readonly tenantId: string;
+  readonly originalId: string;
+  readonly source: SourceFacts;
+  /** In canonical form. */
+  readonly transformations: readonly string[];
+  readonly lane: Lane;
+  readonly traceparent?: string | undefined;
+}
+
+/**
+ * Makes sure that the renditions stand: those that lack become `pending`, all in one job, so that the original is
+ * decoded once. The caller holds the original locked for change.
+ * @returns every rendition asked for, as it stands after.
+ */
+export async function orderRenditions(tx: Transaction, clock: Clock, order: RenditionOrder): Promise<Rendition[]> {
+  const digests = new Map(order.transformations.map((text) => [text, renditionDigest(text)]));
+  const rows = await tx.query<RenditionRow>(selectStanding, [order.tenantId, order.originalId, [...digests.values()]]);
+  const standing = rows.map(toRendition);
+  const known = new Set(standing.map((rendition) => rendition.transformation));
+  const lacking = order.transformations.filter((text) => !known.has(text));
+  if (lacking.length === 0) return standing;
+
+  const predicted = predictJob(order.source, lacking.map(readTransformation));
+  const { jobId } = await enqueue(tx, {
+    jobId: newId('job', clock),
+    tenantId: order.tenantId,
+    originalId: order.originalId,
+    lane: order.lane,
+    costMicros: predicted.costMicros,
+    bytesPredicted: predicted.bytes,
+    ...(order.traceparent !== undefined && { traceparent: order.traceparent }),
+  });
+  const made = lacking.map((transformation): Rendition => {
+    const digest = digests.get(transformation);
+    invariant(digest, 'every transformation asked for has a digest');
+    return toRendition(pendingRow(newId('rendition', clock), order.originalId, transformation, digest, jobId));
+  });
+  await tx.query(insertRenditions, [
+    order.tenantId,
+    order.originalId,
+    jobId,
+    made.map((rendition) => rendition.renditionId),
+    made.map((rendition) => rendition.transformation),
+    made.map((rendition) => rendition.digest),
+  ]);
+  return [...standing, ...made];
+}
+
+/** Reads back a canonical text of our own. */
+export function readTransformation(canonical: string): Transformation {
+  const read = parseTransformation(new URLSearchParams(canonical));
+  invariant(read.ok, `a stored transformation must be canonical: ${canonical}`);
+  return read.transformation;
+}
+
+function pendingRow(
+  renditionId: string,
+  originalId: string,
+  transformation: string,
+  digest: Uint8Array,
+  jobId: string,
+): RenditionRow {
+  return {
+    rendition_id: renditionId,
+    original_id: originalId,
+    transformation,
+    digest,
+    state: 'pending',
+    job_id: jobId,
+    object_key: null,
+    sha256: null,
+    bytes: null,
+    format: null,
+    width: null,
+    height: null,
+    render_ms: null,
+    cause_code: null,
+    cause_message: null,
+  };
+}

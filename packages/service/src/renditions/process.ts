@@ -1,0 +1,323 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { invariant } from '../core/invariant.ts';
+import type { Isolation } from './isolation.ts';
+import {
+  type Output,
+  type OutputFailure,
+  type ProbeTask,
+  type Rejection,
+  type RenderTask,
+  type Report,
+  reportSchema,
+  type SourceFacts,
+  type Task,
+} from './protocol.ts';
+import { prepareScratch, type Scratch } from './scratch.ts';
+
+/** The supervisor's hold on one worker process: it does one job at a time, and is killed over its bounds. */
+export interface WorkerProcess {
+  readonly slot: number;
+  /** Undefined when the process could not be started; `ready` then rejects. */
+  readonly pid: number | undefined;
+  readonly scratch: Scratch;
+  /** Settles when the process waits for work. @throws WorkerDiedError */
+  readonly ready: Promise<void>;
+  /** Settles when the process is gone; whoever started it then empties the scratch folder. Never rejects. */
+  readonly exited: Promise<WorkerExit>;
+  readonly jobsDone: number;
+  /** Whether it kept more memory after its last job than it may idle with, and should make room for a fresh one. */
+  readonly recycleDue: boolean;
+  /**
+   * Renders a task. Outputs are told as soon as each lies in the job's folder.
+   * @throws WorkerDiedError when the process dies, or is killed for its deadline or its memory.
+   */
+  run(task: Omit<RenderTask, 'kind'>, limits: RunLimits): Promise<RunResult>;
+  /** Says what an original is. @throws WorkerDiedError */
+  probe(task: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult>;
+  /** Resident memory in bytes; undefined when the process is gone or the system does not tell (it is not Linux). */
+  rssBytes(): number | undefined;
+  /** SIGKILL: nothing else stops a library in the middle of an encode. A job under way rejects with reason `killed`. */
+  kill(): void;
+}
+
+export interface WorkerOptions {
+  /** Tells workers of one supervisor apart, also by user: 0, 1, … */
+  readonly slot: number;
+  /** Its own, for this process alone; made when it is not there. */
+  readonly scratchDirectory: string;
+  readonly isolation: Isolation;
+  readonly log: WorkerLog;
+  /** Path of another worker program, for tests. */
+  readonly entry?: string;
+}
+
+/** The part of a logger that is used; pino's has it. */
+export interface WorkerLog {
+  warn(fields: object, message: string): void;
+}
+
+export interface Limits {
+  readonly deadlineMs: number;
+  /** Resident memory of the whole process at which it is killed. */
+  readonly rssBytesMax: number;
+}
+
+export interface RunLimits extends Limits {
+  readonly onOutput?: (output: Output) => void;
+}
+
+export interface RunResult {
+  readonly outputs: readonly Output[];
+  readonly failures: readonly OutputFailure[];
+  readonly cpuMs: number;
+  readonly peakRssBytes: number;
+}
+
+export type ProbeResult = ({ readonly facts: SourceFacts } | { readonly rejection: Rejection }) & {
+  readonly cpuMs: number;
+};
+
+export interface WorkerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export type DeathReason = 'deadline' | 'memory' | 'killed' | 'crashed';
+
+/** The process died under a job, or before it was ready. */
+export class WorkerDiedError extends Error {
+  override readonly name = 'WorkerDiedError';
+  readonly reason: DeathReason;
+  readonly signal: NodeJS.Signals | null;
+  constructor(reason: DeathReason, { code, signal }: WorkerExit) {
+    super(`the worker process died (${reason}; ${signal ?? `exit code ${code}`})`);
+    this.reason = reason;
+    this.signal = signal;
+  }
+}
+
+/**
+ * The whole environment of a worker. Its memory after 150 mixed originals, peak and idle: 712 and 660 MB with glibc as
+ * it is, 392 and 273 with two arenas, 363 and 169 with this trim threshold.
+ */
+const ENVIRONMENT = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072' };
+/** Pixels lie outside V8's heap; what lies in it is small. */
+const NODE_FLAGS = ['--max-old-space-size=128'];
+const START_MS_MAX = 30_000;
+const MEMORY_POLL_MS = 50;
+const RSS_BYTES_IDLE_MAX = 512 * 1024 * 1024;
+const STDERR_LINES_MAX = 200;
+const STDERR_LINE_LENGTH_MAX = 500;
+
+/** Starts a worker process. It is not ready yet when this returns. */
+export function startWorkerProcess(options: WorkerOptions): WorkerProcess {
+  return new ChildWorker(options);
+}
+
+interface Job {
+  readonly id: string;
+  /** Takes a report and tells whether the job is over. Throws when no honest worker would have said it. */
+  readonly take: (report: Report) => boolean;
+  readonly reject: (error: Error) => void;
+  readonly release: () => void;
+}
+
+class ChildWorker implements WorkerProcess {
+  readonly slot: number;
+  readonly scratch: Scratch;
+  readonly ready: Promise<void>;
+  readonly exited: Promise<WorkerExit>;
+  jobsDone = 0;
+  recycleDue = false;
+  readonly #child: ChildProcess;
+  readonly #log: WorkerLog;
+  #job: Job | undefined;
+  #exit: WorkerExit | undefined;
+  #reason: DeathReason = 'crashed';
+
+  constructor({ slot, scratchDirectory, isolation, log, entry }: WorkerOptions) {
+    const uid = isolation.uidBase === undefined ? undefined : isolation.uidBase + slot;
+    this.slot = slot;
+    this.scratch = prepareScratch(scratchDirectory, uid);
+    this.#log = log;
+    this.#child = spawnWorker(entry ?? fileURLToPath(new URL('worker/main.ts', import.meta.url)), {
+      cwd: scratchDirectory,
+      uid,
+      isolation,
+    });
+    this.exited = new Promise((resolve) => {
+      const exit = (code: number | null, signal: NodeJS.Signals | null) => resolve(this.#onExit({ code, signal }));
+      this.#child.once('exit', exit);
+      this.#child.once('error', (error) => {
+        this.#log.warn({ slot, err: error }, 'a worker process could not be started or reached');
+        if (this.#child.pid === undefined) exit(null, null);
+      });
+    });
+    this.ready = this.#start();
+    // Who waits for nothing but `exited` learns of a failed start from there.
+    this.ready.catch(() => {});
+    this.#child.on('message', (message) => this.#onMessage(message));
+    this.#logStderr();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  async run(task: Omit<RenderTask, 'kind'>, limits: RunLimits): Promise<RunResult> {
+    const outputs: Output[] = [];
+    const failures: OutputFailure[] = [];
+    const told = new Set<number>();
+    const tell = (index: number): void => {
+      invariant(index < task.transformations.length && !told.has(index), `unexpected output ${index}`);
+      told.add(index);
+    };
+    const done = await this.#perform({ kind: 'render', ...task }, limits, (report) => {
+      if (report.kind === 'output') {
+        tell(report.output.index);
+        outputs.push(report.output);
+        limits.onOutput?.(report.output);
+      } else if (report.kind === 'outputFailed') {
+        tell(report.failure.index);
+        failures.push(report.failure);
+      } else {
+        invariant(report.kind === 'done' && told.size === task.transformations.length, `unexpected ${report.kind}`);
+        return { cpuMs: report.cpuMs, peakRssBytes: report.peakRssBytes };
+      }
+      return undefined;
+    });
+    return { outputs, failures, ...done };
+  }
+
+  probe(task: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult> {
+    return this.#perform<ProbeResult>({ kind: 'probe', ...task }, limits, (report) => {
+      if (report.kind === 'facts') return { facts: report.facts, cpuMs: report.cpuMs };
+      invariant(report.kind === 'rejected', `unexpected ${report.kind}`);
+      return { rejection: report.rejection, cpuMs: report.cpuMs };
+    });
+  }
+
+  rssBytes(): number | undefined {
+    if (this.#exit || this.pid === undefined) return undefined;
+    try {
+      // Not statm: its unit is the page, which is 4 to 64 KiB on arm64.
+      const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'latin1'))?.[1];
+      return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+    } catch {
+      return undefined;
+    }
+  }
+
+  kill(): void {
+    this.#die('killed');
+  }
+
+  async #start(): Promise<void> {
+    const timer = setTimeout(() => this.#die('deadline'), START_MS_MAX);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#job = {
+          id: '',
+          take: (report) => {
+            invariant(report.kind === 'ready', `unexpected ${report.kind}`);
+            resolve();
+            return true;
+          },
+          reject,
+          release: () => clearTimeout(timer),
+        };
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Sends a task and takes its reports until `take` returns a result, within the limits. */
+  async #perform<T>(task: Task, limits: Limits, take: (report: Report) => T | undefined): Promise<T> {
+    await this.ready;
+    invariant(!this.#job, 'a worker process does one job at a time');
+    if (this.#exit) throw new WorkerDiedError(this.#reason, this.#exit);
+    const result = await new Promise<T>((resolve, reject) => {
+      this.#job = {
+        id: task.id,
+        take: (report) => {
+          const result = take(report);
+          if (result !== undefined) resolve(result);
+          return result !== undefined;
+        },
+        reject,
+        release: this.#watch(limits),
+      };
+      this.#child.send(task);
+    });
+    this.jobsDone += 1;
+    this.recycleDue ||= (this.rssBytes() ?? 0) > RSS_BYTES_IDLE_MAX;
+    return result;
+  }
+
+  /** Kills the process over a limit, until the returned function is called. */
+  #watch({ deadlineMs, rssBytesMax }: Limits): () => void {
+    const deadline = setTimeout(() => this.#die('deadline'), deadlineMs);
+    const memory = setInterval(() => {
+      if ((this.rssBytes() ?? 0) > rssBytesMax) this.#die('memory');
+    }, MEMORY_POLL_MS);
+    return () => {
+      clearTimeout(deadline);
+      clearInterval(memory);
+    };
+  }
+
+  #onMessage(message: unknown): void {
+    const job = this.#job;
+    try {
+      const report = reportSchema.parse(message);
+      invariant(job && job.id === ('id' in report ? report.id : ''), 'a report about another job');
+      if (job.take(report)) this.#finish();
+    } catch (error) {
+      this.#log.warn({ slot: this.slot, pid: this.pid, err: error }, 'a worker process said what it must not');
+      this.#die('crashed');
+    }
+  }
+
+  #finish(): Job | undefined {
+    const job = this.#job;
+    this.#job = undefined;
+    job?.release();
+    return job;
+  }
+
+  #die(reason: DeathReason): void {
+    if (this.#exit || this.#child.killed) return;
+    this.#reason = reason;
+    this.#child.kill('SIGKILL');
+  }
+
+  #onExit(exit: WorkerExit): WorkerExit {
+    this.#exit = exit;
+    this.#finish()?.reject(new WorkerDiedError(this.#reason, exit));
+    return exit;
+  }
+
+  #logStderr(): void {
+    let lines = 0;
+    this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      for (const line of chunk.split('\n').filter((line) => line.trim() !== '')) {
+        lines += 1;
+        if (lines > STDERR_LINES_MAX) return;
+        const said = line.slice(0, STDERR_LINE_LENGTH_MAX);
+        this.#log.warn({ slot: this.slot, pid: this.pid, said }, 'a worker process wrote to stderr');
+      }
+    });
+  }
+}
+
+function spawnWorker(
+  entry: string,
+  { cwd, uid, isolation }: { cwd: string; uid: number | undefined; isolation: Isolation },
+): ChildProcess {
+  const node = [process.execPath, ...NODE_FLAGS, entry, ...(uid === undefined ? [] : [`${uid}`])];
+  const [command = '', ...args] = isolation.unsharePath ? [isolation.unsharePath, '--net', '--', ...node] : node;
+  return spawn(command, args, { cwd, env: ENVIRONMENT, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+}

@@ -1,0 +1,151 @@
+import type { Transformation } from '@safelight/contract';
+import { z } from 'zod';
+import type { BoundCrossed, Bounds } from './bounds.ts';
+
+/**
+ * What supervisor and worker process say to each other, as JSON over the IPC channel. The supervisor holds every
+ * message against the schemas below: a worker decodes strangers' bytes in native code and is not believed. The worker
+ * takes the types alone.
+ */
+
+/** Formats that are decoded. */
+export const SOURCE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'svg'] as const;
+export type SourceFormat = (typeof SOURCE_FORMATS)[number];
+
+/** Formats that are written. */
+export const RENDERED_FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const;
+export type RenderedFormat = (typeof RENDERED_FORMATS)[number];
+
+const count = z.int().min(1);
+
+const sourceFactsSchema = z.object({
+  format: z.enum(SOURCE_FORMATS),
+  /** Length of the file. */
+  bytes: count,
+  /** Pixels, after the EXIF orientation. */
+  width: count,
+  height: count,
+  /** 1 for a still picture. */
+  frames: count,
+  /** EXIF orientation 1 to 8; 5 to 8 swap width and height of what is stored. */
+  orientation: z.int().min(1).max(8),
+  hasAlpha: z.boolean(),
+  /** libvips' word for what is stored: srgb, rgb16, b-w, grey16, cmyk, … */
+  space: z.string().max(32),
+  /** libvips' word for a sample's type: uchar, ushort, … */
+  depth: z.string().max(32),
+  /** An embedded ICC profile, which costs a conversion. */
+  hasProfile: z.boolean(),
+  /** Progressive JPEG or interlaced PNG: decoded from whole-picture memory. */
+  progressive: z.boolean(),
+  /** Stored as indices into a palette. */
+  palette: z.boolean(),
+});
+
+/** What the header of an original tells; what plans and predictions are made of. */
+export type SourceFacts = Readonly<z.infer<typeof sourceFactsSchema>>;
+
+export const REJECTION_CODES = [
+  'not_an_image',
+  'unsupported_format',
+  'truncated',
+  'corrupt_header',
+  'too_many_pixels',
+  'too_many_frames',
+  'side_too_long',
+  'svg_too_long',
+  'unsafe_svg',
+] as const;
+export type RejectionCode = (typeof REJECTION_CODES)[number];
+
+export const CAUSE_CODES = [
+  'decode_failed',
+  'encode_failed',
+  'unsafe_svg',
+  'output_too_large',
+  'out_of_space',
+] as const;
+
+const text = z.string().max(1_000);
+
+const causeSchema = z.object({ code: z.enum(CAUSE_CODES), message: text });
+
+/** Why an output was not made, in words that a person can act on. */
+export type Cause = Readonly<z.infer<typeof causeSchema>>;
+
+const rejectionSchema = z.object({
+  code: z.enum(REJECTION_CODES),
+  message: text,
+  bound: z
+    .object({
+      name: z.enum(['pixelsMax', 'sideMax', 'framesMax', 'svgBytesMax']),
+      limit: z.number(),
+      actual: z.number(),
+    } satisfies Record<keyof BoundCrossed, z.ZodType>)
+    .optional(),
+});
+
+/** Why an original is refused before anything is decoded, and the bound that it crosses, if it crosses one. */
+export type Rejection = Readonly<z.infer<typeof rejectionSchema>>;
+
+const milliseconds = z.number().min(0);
+const index = z.int().min(0);
+
+const outputSchema = z.object({
+  /** Which of the task's transformations. */
+  index,
+  format: z.enum(RENDERED_FORMATS),
+  width: count,
+  /** Of one frame. */
+  height: count,
+  frames: count,
+  bytes: count,
+  /** Spent since the last message; the first output carries the decode. */
+  cpuMs: milliseconds,
+});
+
+/** An output that lies finished in the job's folder, under its index. */
+export type Output = Readonly<z.infer<typeof outputSchema>>;
+
+const outputFailureSchema = z.object({ index, cause: causeSchema, cpuMs: milliseconds });
+export type OutputFailure = Readonly<z.infer<typeof outputFailureSchema>>;
+
+const doneSchema = z.object({
+  cpuMs: milliseconds,
+  /** Highest resident memory of the process since it was started. */
+  peakRssBytes: z.number().min(0),
+});
+
+/** What the worker says. */
+export const reportSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('ready') }),
+  z.object({ kind: z.literal('output'), id: z.string(), output: outputSchema }),
+  z.object({ kind: z.literal('outputFailed'), id: z.string(), failure: outputFailureSchema }),
+  z.object({ kind: z.literal('done'), id: z.string(), ...doneSchema.shape }),
+  z.object({ kind: z.literal('facts'), id: z.string(), facts: sourceFactsSchema, cpuMs: milliseconds }),
+  z.object({ kind: z.literal('rejected'), id: z.string(), rejection: rejectionSchema, cpuMs: milliseconds }),
+]);
+export type Report = z.infer<typeof reportSchema>;
+
+/** Make these outputs from `folder/original`; folders are names inside the worker's scratch folder. */
+export interface RenderTask {
+  readonly kind: 'render';
+  readonly id: string;
+  readonly folder: string;
+  readonly source: SourceFacts;
+  readonly transformations: readonly Transformation[];
+  readonly bounds: Bounds;
+}
+
+/** Say what `folder/original` is, without decoding it. */
+export interface ProbeTask {
+  readonly kind: 'probe';
+  readonly id: string;
+  readonly folder: string;
+  readonly bounds: Bounds;
+}
+
+export type Task = RenderTask | ProbeTask;
+
+/** The name, inside a job's folder, under which the supervisor puts the original. */
+export const ORIGINAL_FILE = 'original';

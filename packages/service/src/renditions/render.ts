@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import { newId } from '../core/ids.ts';
+import { invariant } from '../core/invariant.ts';
+import type { Database } from '../db/database.ts';
+import { copyObjectTo } from '../ports/copy-object.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { Bounds } from './bounds.ts';
+import { selectWork } from './end.sql.ts';
+import { endRenditions, type HeldJob, type JobResults } from './end.ts';
+import type { MadeRendition, Rendition, RenditionCause } from './model.ts';
+import { readTransformation } from './order.ts';
+import { predictJob } from './predict.ts';
+import type { WorkerProcess } from './process.ts';
+import { ORIGINAL_FILE, type Output, type SourceFacts } from './protocol.ts';
+
+export interface RenderDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly store: ObjectStore;
+  readonly bounds: Bounds;
+  /** Resident bytes at which the worker is killed. */
+  readonly rssBytesMax: number;
+  /** Called after each commit with what ended by it. */
+  readonly onEnded: (ended: readonly Rendition[]) => void;
+}
+
+interface Work {
+  readonly renditionId: string;
+  readonly transformation: string;
+}
+
+interface WorkRow {
+  readonly rendition_id: string;
+  readonly transformation: string;
+  readonly object_key: string;
+  readonly bytes: number;
+  readonly facts: SourceFacts;
+}
+
+/** Outputs that took longer than this to make are made true before the rest of their job is done. */
+const INTERIM_MS = 250;
+/** An output is held in memory once, between scratch folder and object store. */
+const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
+
+/**
+ * Renders a claimed job in a worker process: original into the scratch folder, outputs out of it into the object store
+ * under fresh keys, then the rows, all of a job in one transaction unless that would keep somebody waiting.
+ * @returns how many renditions ended; fewer than were owed when the job or the image was lost meanwhile.
+ * @throws WorkerDiedError, or what store or database threw: the caller releases the job accordingly.
+ */
+export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: HeldJob): Promise<number> {
+  const rows = await deps.database.query<WorkRow>(selectWork, [job.tenantId, job.jobId]);
+  const [first] = rows;
+  // The image was deleted between enqueue and claim, or an earlier attempt did all: only the job is left to end.
+  if (!first) {
+    await endRenditions(deps.database, deps.clock, job, { ready: [], failed: [] }, true);
+    return 0;
+  }
+  const folder = `${job.jobId}-${job.token}`;
+  const path = await worker.scratch.createFolder(folder);
+  const ending = new Ending(deps, worker, job, folder, rows.map(toWork));
+  try {
+    await copyObjectTo(deps.store, first.object_key, join(path, ORIGINAL_FILE));
+    const transformations = rows.map((row) => readTransformation(row.transformation));
+    const { deadlineMs } = predictJob(first.facts, transformations);
+    const { failures } = await worker.run(
+      { id: folder, folder, source: first.facts, transformations, bounds: deps.bounds },
+      { deadlineMs, rssBytesMax: deps.rssBytesMax, onOutput: (output) => ending.take(output) },
+    );
+    return await ending.finish(failures);
+  } catch (error) {
+    await ending.abandon();
+    throw error;
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+function toWork(row: WorkRow): Work {
+  return { renditionId: row.rendition_id, transformation: row.transformation };
+}
+
+/** Stores outputs as they come and makes them true in as few transactions as nobody notices. */
+class Ending {
+  readonly #deps: RenderDeps;
+  readonly #worker: WorkerProcess;
+  readonly #job: HeldJob;
+  readonly #folder: string;
+  readonly #work: readonly Work[];
+  readonly #stored: { renditionId: string; made: MadeRendition }[] = [];
+  #ended = 0;
+  #lastCommitAt: number;
+  #chain: Promise<void> = Promise.resolve();
+  #failure: unknown;
+
+  constructor(deps: RenderDeps, worker: WorkerProcess, job: HeldJob, folder: string, work: readonly Work[]) {
+    this.#deps = deps;
+    this.#worker = worker;
+    this.#job = job;
+    this.#folder = folder;
+    this.#work = work;
+    this.#lastCommitAt = deps.clock.monotonic();
+  }
+
+  take(output: Output): void {
+    this.#chain = this.#chain
+      .then(() => this.#store(output))
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      });
+  }
+
+  async finish(failures: readonly { readonly index: number; readonly cause: RenditionCause }[]): Promise<number> {
+    await this.#chain;
+    if (this.#failure !== undefined) throw this.#failure;
+    const failed = failures.map(({ index, cause }) => ({ renditionId: this.#workAt(index).renditionId, cause }));
+    await this.#commit({ ready: this.#stored.splice(0), failed }, true);
+    return this.#ended;
+  }
+
+  /** Removes what was stored and never made true. */
+  async abandon(): Promise<void> {
+    await this.#chain;
+    await this.#remove(this.#stored.splice(0).map(({ made }) => made.objectKey));
+  }
+
+  async #store(output: Output): Promise<void> {
+    if (this.#failure !== undefined) return;
+    const { clock, store } = this.#deps;
+    const { renditionId } = this.#workAt(output.index);
+    const bytes = await this.#read(output);
+    const objectKey = `${this.#job.tenantId}/rendition/${newId('object', clock)}`;
+    await store.put(objectKey, bytes);
+    const { format, width, height, cpuMs } = output;
+    const sha256 = createHash('sha256').update(bytes).digest();
+    const renderMs = Math.round(cpuMs);
+    this.#stored.push({
+      renditionId,
+      made: { objectKey, sha256, bytes: bytes.length, format, width, height, renderMs },
+    });
+    const isLast = this.#stored.length + this.#ended === this.#work.length;
+    if (!isLast && clock.monotonic() - this.#lastCommitAt > INTERIM_MS) {
+      await this.#commit({ ready: this.#stored.splice(0), failed: [] }, false);
+    }
+  }
+
+  async #read(output: Output): Promise<Uint8Array> {
+    await using file = await this.#worker.scratch.openOutput(this.#folder, output.index);
+    const { size } = await file.stat();
+    invariant(
+      size === output.bytes && size <= OUTPUT_BYTES_MAX,
+      `an output of ${size} bytes where ${output.bytes} were told`,
+    );
+    return file.readFile();
+  }
+
+  async #commit(results: JobResults, final: boolean): Promise<void> {
+    let ended: Rendition[];
+    try {
+      ended = await endRenditions(this.#deps.database, this.#deps.clock, this.#job, results, final);
+    } catch (error) {
+      // The fate of a commit whose answer was lost is unknown: the objects stay, and the janitor sweeps what no row names.
+      this.#stored.length = 0;
+      throw error;
+    }
+    this.#lastCommitAt = this.#deps.clock.monotonic();
+    this.#ended += ended.length;
+    this.#deps.onEnded(ended);
+    const named = new Set(ended.map((rendition) => rendition.renditionId));
+    const unnamed = results.ready.filter(({ renditionId }) => !named.has(renditionId));
+    await this.#remove(unnamed.map(({ made }) => made.objectKey));
+  }
+
+  async #remove(keys: readonly string[]): Promise<void> {
+    // What cannot be removed now is swept by the janitor.
+    if (keys.length > 0) await this.#deps.store.remove(keys).catch(() => undefined);
+  }
+
+  #workAt(index: number): Work {
+    const work = this.#work[index];
+    invariant(work, `the worker told of output ${index} of ${this.#work.length}`);
+    return work;
+  }
+}

@@ -1,0 +1,100 @@
+import type { Queryable } from '../db/database.ts';
+import { selectEnded } from './waiters.sql.ts';
+
+/** The node has as many requests waiting as it may. */
+export class TooManyWaitersError extends Error {
+  override readonly name = 'TooManyWaitersError';
+  readonly waitersMax: number;
+  constructor(waitersMax: number) {
+    super(`${waitersMax} requests wait for renditions already`);
+    this.waitersMax = waitersMax;
+  }
+}
+
+interface Waited {
+  readonly tenantId: string;
+  readonly wake: Set<() => void>;
+}
+
+const POLL_MS = 250;
+
+/**
+ * Requests that wait for renditions. None holds a database connection: this node's own workers wake them at once, and
+ * for what other nodes make, one query every 250 ms asks for all that are waited for.
+ */
+export class RenditionWaiters {
+  readonly #database: Queryable;
+  readonly #waitersMax: number;
+  readonly #waited = new Map<string, Waited>();
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: { readonly database: Queryable; readonly waitersMax: number }) {
+    this.#database = options.database;
+    this.#waitersMax = options.waitersMax;
+  }
+
+  /** How many requests wait now. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Resolves when the rendition has ended, when the time is up, when the signal fires, or at shutdown: the caller looks
+   * again, whichever it was.
+   * @throws TooManyWaitersError at the bound.
+   */
+  async wait(tenantId: string, renditionId: string, msMax: number, signal?: AbortSignal): Promise<void> {
+    if (this.#count >= this.#waitersMax) throw new TooManyWaitersError(this.#waitersMax);
+    if (this.#closed || signal?.aborted || msMax <= 0) return;
+    this.#count += 1;
+    const waited = this.#waited.get(renditionId) ?? { tenantId, wake: new Set() };
+    this.#waited.set(renditionId, waited);
+    this.#schedule();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, msMax);
+    const onAbort = () => resolve();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    waited.wake.add(resolve);
+    try {
+      await promise;
+    } finally {
+      this.#count -= 1;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      waited.wake.delete(resolve);
+      if (waited.wake.size === 0) this.#waited.delete(renditionId);
+    }
+  }
+
+  /** These renditions have ended: whoever waits looks again. */
+  settle(renditionIds: Iterable<string>): void {
+    for (const id of renditionIds) for (const wake of this.#waited.get(id)?.wake ?? []) wake();
+  }
+
+  /** Everybody looks again, and nobody waits any more. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.settle([...this.#waited.keys()]);
+  }
+
+  #schedule(): void {
+    if (this.#timer || this.#closed || this.#waited.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#poll().finally(() => {
+        this.#timer = undefined;
+        this.#schedule();
+      });
+    }, POLL_MS);
+  }
+
+  async #poll(): Promise<void> {
+    const waited = [...this.#waited];
+    const values = [waited.map(([, { tenantId }]) => tenantId), waited.map(([id]) => id)];
+    // A database that is away leaves the waiters waiting; their time ends as it would have.
+    const rows = await this.#database.query<{ rendition_id: string }>(selectEnded, values).catch(() => []);
+    this.settle(rows.map(({ rendition_id }) => rendition_id));
+  }
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { ORIGINAL_FILE, type Output, type OutputFailure, type Report, type Task } from '../protocol.ts';
+import { becomeUser, dieWithSupervisor, volunteerForOutOfMemory } from './confine.ts';
+import { type Decoder, loadDecoder, warmUp } from './decoder.ts';
+import { probe } from './probe.ts';
+import { render } from './render.ts';
+
+/**
+ * The worker process: the only one that loads libvips, and with it strangers' bytes. Its working folder is its world,
+ * its argument the user to become (or nothing), its environment empty. An error that is not about a picture ends the
+ * process, and the supervisor acts on that.
+ */
+dieWithSupervisor();
+volunteerForOutOfMemory();
+const decoder = loadDecoder();
+await warmUp(decoder);
+const uid = process.argv[2];
+if (uid !== undefined) becomeUser(Number(uid));
+process.on('message', (task: Task) => void perform(decoder, task));
+say({ kind: 'ready' });
+
+async function perform(decoder: Decoder, task: Task): Promise<void> {
+  const total = stopwatch();
+  const original = join(task.folder, ORIGINAL_FILE);
+  if (task.kind === 'probe') {
+    const probed = await probe(decoder, original, task);
+    const told = { id: task.id, cpuMs: total() };
+    return say('facts' in probed ? { kind: 'facts', ...told, ...probed } : { kind: 'rejected', ...told, ...probed });
+  }
+  let sinceLast = stopwatch();
+  for await (const rendered of render(decoder, task, { original, fileOf: (index) => join(task.folder, `${index}`) })) {
+    const cpuMs = sinceLast();
+    if ('output' in rendered) sayOutput(task, { ...rendered.output, cpuMs });
+    else sayFailure(task, { ...rendered.failure, cpuMs });
+    sinceLast = stopwatch();
+  }
+  say({ kind: 'done', id: task.id, cpuMs: total(), peakRssBytes: process.resourceUsage().maxRSS * 1024 });
+}
+
+function sayOutput({ id }: Task, output: Output): void {
+  say({ kind: 'output', id, output });
+}
+
+function sayFailure({ id }: Task, failure: OutputFailure): void {
+  say({ kind: 'outputFailed', id, failure });
+}
+
+function say(report: Report): void {
+  process.send?.(report);
+}
+
+/** CPU milliseconds of all threads since it was started. */
+function stopwatch(): () => number {
+  const start = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1_000;
+  };
+}

@@ -1,0 +1,48 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../db/database.ts';
+import { sweepIdempotencyKeys, sweepObjects } from '../images/index.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+export interface JanitorDeps {
+  readonly database: Database;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface JanitorRole {
+  stop(): Promise<void>;
+}
+
+const SWEEP_EVERY_MS = 10 * 60 * 1000;
+/** Longer than the longest upload, Idempotency-Key lease and job together: what is older will not be referenced any more. */
+const UNREFERENCED_MS_MIN = 60 * 60 * 1000;
+
+/** Sweeps again and again what crashes left behind: unreferenced objects, unfinished writes, old Idempotency-Keys. */
+export function startJanitorRole(deps: JanitorDeps): JanitorRole {
+  const { log, metrics, store, database } = deps;
+  let running: Promise<void> = Promise.resolve();
+  const sweep = async () => {
+    const objects = await sweepObjects(deps, UNREFERENCED_MS_MIN);
+    const unfinished = (await store.sweepUnfinished?.(UNREFERENCED_MS_MIN)) ?? 0;
+    await sweepIdempotencyKeys(database);
+    metrics.sweptObjects.inc(objects + unfinished);
+    if (objects + unfinished > 0) log.info({ objects, unfinished }, 'swept what no row points at');
+  };
+  const turn = () => {
+    running = running
+      .then(sweep)
+      .catch((error: unknown) => log.warn({ err: error }, 'a sweep failed; the next will try again'));
+  };
+  const timer = setInterval(turn, SWEEP_EVERY_MS);
+  turn();
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,272 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { ByteSemaphore } from '../core/byte-semaphore.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Database, isConnectionLoss } from '../db/database.ts';
+import {
+  CLAIM_JOBS_MAX,
+  type ClaimedJob,
+  claim,
+  JobWaker,
+  REAP_EVERY_MS,
+  RENEW_EVERY_MS,
+  type Release,
+  reapExpired,
+  release,
+  renew,
+  tendQueue,
+} from '../jobs/index.ts';
+import { lockOriginal } from '../originals/index.ts';
+import { ObjectMissingError, OutOfSpaceError } from '../ports/object-store.ts';
+import {
+  failRest,
+  type Isolation,
+  type RenderDeps,
+  type Rendition,
+  renderJob,
+  WorkerDiedError,
+} from '../renditions/index.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { WorkerSlot } from './worker-slot.ts';
+
+export interface WorkerRoleDeps extends RenderDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly nodeId: string;
+  readonly workers: number;
+  /** Predicted bytes of all jobs that run at once. */
+  readonly memoryBytes: number;
+  readonly isolation: Isolation;
+  readonly scratchDirectory: string;
+}
+
+export interface WorkerRole {
+  /** A job may be there: this process has committed one. */
+  hint(): void;
+  /** Worker processes that stand, and that should. */
+  counts(): { readonly alive: number; readonly wanted: number; readonly busy: number };
+  pids(): number[];
+  /** Claims no more, lets jobs end for `graceMs`, and gives the rest back. */
+  stop(graceMs: number): Promise<void>;
+}
+
+interface Running {
+  readonly job: ClaimedJob;
+  readonly slot: WorkerSlot;
+  /** Set when the job is taken from its worker on purpose. */
+  given?: 'drain' | 'lost';
+}
+
+const RELEASE_TRIES_MAX = 5;
+const RELEASE_PAUSE_MS = 200;
+const STARVED_WAITERS_MAX = 1_000;
+
+/** Starts the supervisor of this node's worker processes: it alone speaks with the queue, the store and the database. */
+export function startWorkerRole(deps: WorkerRoleDeps): WorkerRole {
+  return new Supervisor(deps);
+}
+
+class Supervisor implements WorkerRole {
+  readonly #deps: WorkerRoleDeps;
+  readonly #idle: WorkerSlot[];
+  readonly #slots: readonly WorkerSlot[];
+  readonly #memory: ByteSemaphore;
+  readonly #waker: JobWaker;
+  readonly #running = new Set<Running>();
+  readonly #timers: readonly NodeJS.Timeout[];
+  #drained: (() => void) | undefined;
+  #stopping = false;
+
+  constructor(deps: WorkerRoleDeps) {
+    this.#deps = deps;
+    this.#memory = new ByteSemaphore({ bytesMax: deps.memoryBytes, waitersMax: STARVED_WAITERS_MAX });
+    this.#slots = Array.from({ length: deps.workers }, (_, slot) => {
+      const { isolation, log } = deps;
+      return new WorkerSlot({ slot, isolation, log, scratchDirectory: join(deps.scratchDirectory, String(slot)) });
+    });
+    this.#idle = [...this.#slots];
+    for (const slot of this.#slots) slot.ready().catch((error: Error) => this.#tell(error));
+    const { database, nodeId } = deps;
+    this.#waker = new JobWaker({
+      database,
+      nodeId,
+      onWake: () => this.#claim(),
+      onError: (error) => this.#tell(error),
+    });
+    this.#waker.start();
+    this.#timers = [
+      setInterval(() => this.#renew().catch((error: Error) => this.#tell(error)), RENEW_EVERY_MS),
+      setInterval(() => this.#tend().catch((error: Error) => this.#tell(error)), REAP_EVERY_MS),
+    ];
+  }
+
+  hint(): void {
+    this.#waker.hint();
+  }
+
+  counts() {
+    const alive = this.#slots.filter((slot) => slot.alive).length;
+    return { alive, wanted: this.#slots.length, busy: this.#running.size };
+  }
+
+  pids(): number[] {
+    return this.#slots.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    await this.#waker.close();
+    await this.#idleWithin(graceMs);
+    for (const running of this.#running) {
+      running.given = 'drain';
+      running.slot.kill();
+    }
+    await this.#idleWithin(graceMs);
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all(this.#slots.map((slot) => slot.close()));
+  }
+
+  async #idleWithin(graceMs: number): Promise<void> {
+    if (this.#running.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#drained = resolve;
+    const timer = setTimeout(resolve, graceMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** Claims what idle slots can take; true when there was nothing for one of them. */
+  async #claim(): Promise<boolean> {
+    const free = Math.min(this.#idle.length, CLAIM_JOBS_MAX);
+    if (free === 0 || this.#stopping) return false;
+    const { database, nodeId, metrics } = this.#deps;
+    const jobs = await claim(database, nodeId, free);
+    for (const job of jobs) {
+      const slot = this.#idle.pop();
+      if (!slot) break;
+      metrics.jobWaitSeconds.observe({ lane: job.lane }, job.waitedMs / 1000);
+      void this.#run({ job, slot });
+    }
+    return jobs.length < free;
+  }
+
+  async #run(running: Running): Promise<void> {
+    const { job, slot } = running;
+    const { clock, metrics } = this.#deps;
+    this.#running.add(running);
+    const startedAt = clock.monotonic();
+    // Predicted before a bound was lowered, a job may want more than there is: then it runs with nothing beside it.
+    const freeMemory = await this.#memory.acquire(Math.min(job.bytesPredicted, this.#memory.bytesMax));
+    let outcome = 'done';
+    try {
+      const worker = await slot.ready(job.solitary);
+      await renderJob(this.#deps, worker, job);
+    } catch (error) {
+      outcome = await this.#giveBack(running, error);
+    } finally {
+      freeMemory();
+      metrics.jobSeconds.observe({ outcome }, (clock.monotonic() - startedAt) / 1000);
+      this.#running.delete(running);
+      this.#idle.push(slot);
+      this.#waker.hint();
+      if (this.#running.size === 0) this.#drained?.();
+    }
+  }
+
+  /** Releases a job that did not end, as what happened asks for. @returns what became of it, for the metrics. */
+  async #giveBack(running: Running, error: unknown): Promise<string> {
+    const { job } = running;
+    const { log, metrics } = this.#deps;
+    const why = reasonOf(running, error);
+    if (error instanceof WorkerDiedError && why.reason === 'worker_died')
+      metrics.workerDeaths.inc({ reason: error.reason });
+    log.warn({ err: error, jobId: job.jobId, reason: why.reason }, 'a job was given back');
+    for (let tries = 1; tries <= RELEASE_TRIES_MAX; tries += 1) {
+      try {
+        const failed = await this.#release(job, why);
+        this.#deps.onEnded(failed);
+        return why.reason;
+      } catch (releaseError) {
+        this.#tell(releaseError as Error);
+        await new Promise((resolve) => setTimeout(resolve, RELEASE_PAUSE_MS));
+      }
+    }
+    // The lease runs out, and the reaper takes the job back.
+    return 'lost';
+  }
+
+  async #release(job: ClaimedJob, why: Release): Promise<Rendition[]> {
+    const { database, clock } = this.#deps;
+    return database.transaction(async (tx) => {
+      // Locks in the order originals, jobs, renditions; an original that is gone took its jobs along.
+      if (!(await lockOriginal(tx, job.tenantId, job.originalId, 'share'))) return [];
+      const outcome = await release(tx, job, why, clock.random());
+      if (outcome?.state !== 'dead' || !outcome.cause) return [];
+      const attempts = outcome.attempts + outcome.crashes + outcome.expiries;
+      return failRest(tx, clock, { ...job, attempts, cause: outcome.cause });
+    });
+  }
+
+  async #renew(): Promise<void> {
+    const running = [...this.#running];
+    if (running.length === 0) return;
+    const held = await renew(
+      this.#deps.database,
+      running.map(({ job }) => job),
+    );
+    const tokens = new Set(held.map(({ jobId, token }) => `${jobId} ${token}`));
+    for (const one of running) {
+      if (tokens.has(`${one.job.jobId} ${one.job.token}`) || !this.#running.has(one)) continue;
+      // Somebody else's now, or gone with its image: what the worker still does is wasted.
+      one.given = 'lost';
+      one.slot.kill();
+    }
+  }
+
+  async #tend(): Promise<void> {
+    const { database, clock } = this.#deps;
+    const failed = await database.transaction(async (tx) => {
+      const renditions: Rendition[] = [];
+      for (const { tenantId, jobId, outcome } of await reapExpired(tx)) {
+        if (outcome.state !== 'dead' || !outcome.cause) continue;
+        const attempts = outcome.attempts + outcome.crashes + outcome.expiries;
+        renditions.push(...(await failRest(tx, clock, { tenantId, jobId, attempts, cause: outcome.cause })));
+      }
+      return renditions;
+    });
+    if (failed.length > 0) this.#deps.onEnded(failed);
+    const { queued, nextDueMs } = await tendQueue(database);
+    if (queued > 0) this.#waker.hint();
+    if (nextDueMs !== null && nextDueMs < REAP_EVERY_MS) this.#waker.hintIn(nextDueMs);
+  }
+
+  #tell(error: Error): void {
+    this.#deps.log.warn({ err: error }, 'the supervisor will try again');
+  }
+}
+
+/** What the queue is told of a failure: whose fault it was decides whether it counts. */
+function reasonOf(running: Running, error: unknown): Release {
+  if (running.given || isConnectionLoss(error)) return { reason: 'drain' };
+  if (error instanceof OutOfSpaceError) {
+    return { reason: 'retry', cause: { code: 'storage_full', message: 'The object store has no room left.' } };
+  }
+  if (error instanceof ObjectMissingError) {
+    return {
+      reason: 'retry',
+      cause: { code: 'original_missing', message: 'The original is not in the object store.' },
+    };
+  }
+  if (error instanceof WorkerDiedError) return { reason: 'worker_died', message: DEATHS[error.reason] };
+  const message = error instanceof Error ? error.message.slice(0, 200) : String(error);
+  return { reason: 'retry', cause: { code: 'render_failed', message } };
+}
+
+const DEATHS = {
+  deadline: 'The worker was killed because the picture took longer than its deadline.',
+  memory: 'The worker was killed because the picture took more memory than it may.',
+  crashed: 'The worker process crashed on the picture.',
+  killed: 'The worker process was killed.',
+} as const;

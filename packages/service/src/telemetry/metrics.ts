@@ -1,0 +1,66 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const JOB_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Everything that a node measures, in one registry of its own. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'safelight_' });
+  const common = { registers: [registry] };
+  return {
+    registry,
+    requestSeconds: new Histogram({
+      name: 'safelight_http_request_seconds',
+      help: 'Time from the first byte of a request to the last of its answer.',
+      labelNames: ['route', 'status'],
+      buckets: REQUEST_SECONDS,
+      ...common,
+    }),
+    uploadBytes: new Counter({ name: 'safelight_upload_bytes_total', help: 'Bytes of accepted originals.', ...common }),
+    deliveredBytes: new Counter({
+      name: 'safelight_delivered_bytes_total',
+      help: 'Bytes of delivered bodies.',
+      ...common,
+    }),
+    jobSeconds: new Histogram({
+      name: 'safelight_job_seconds',
+      help: 'Time from the claim of a job to its end.',
+      labelNames: ['outcome'],
+      buckets: JOB_SECONDS,
+      ...common,
+    }),
+    jobWaitSeconds: new Histogram({
+      name: 'safelight_job_wait_seconds',
+      help: 'Time from the enqueue of a job to its first claim.',
+      labelNames: ['lane'],
+      buckets: JOB_SECONDS,
+      ...common,
+    }),
+    workerDeaths: new Counter({
+      name: 'safelight_worker_deaths_total',
+      help: 'Worker processes that died under a job.',
+      labelNames: ['reason'],
+      ...common,
+    }),
+    queueJobs: new Gauge({
+      name: 'safelight_queue_jobs',
+      help: 'Jobs in the queue of the whole installation.',
+      labelNames: ['lane', 'state'],
+      ...common,
+    }),
+    queueAgeSeconds: new Gauge({
+      name: 'safelight_queue_age_seconds',
+      help: 'Age of the job that has been ready the longest.',
+      ...common,
+    }),
+    waiters: new Gauge({ name: 'safelight_waiters', help: 'Requests that wait for a rendition.', ...common }),
+    sweptObjects: new Counter({
+      name: 'safelight_swept_objects_total',
+      help: 'Objects that no row pointed at, removed by the janitor.',
+      ...common,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

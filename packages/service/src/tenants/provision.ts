@@ -1,0 +1,43 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Scope } from '@safelight/contract';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../db/database.ts';
+import { createKey, findKey, newKeySecret } from './keys.ts';
+import { createTenant, findTenant } from './tenants.ts';
+
+/** The tenant that a fresh embedded installation has. */
+export const DEMO_TENANT = 'demo';
+const OPERATOR_TENANT = 'operator';
+const DEMO_KEY_FILE = 'demo-key';
+const OPERATOR_KEY_FILE = 'operator-key';
+
+/**
+ * Makes sure that the tenants `demo` and `operator` exist and that the key of each lies in the data folder (mode 0600).
+ * A key file that was removed, or that the database does not know, is replaced by one with a new key.
+ * @returns the demo tenant's key.
+ */
+export async function provisionDemo(database: Database, clock: Clock, dataDirectory: string): Promise<string> {
+  await provision(database, clock, OPERATOR_TENANT, ['admin'], join(dataDirectory, OPERATOR_KEY_FILE));
+  return provision(database, clock, DEMO_TENANT, ['images:read', 'images:write'], join(dataDirectory, DEMO_KEY_FILE));
+}
+
+async function provision(
+  database: Database,
+  clock: Clock,
+  slug: string,
+  scopes: readonly Scope[],
+  file: string,
+): Promise<string> {
+  const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
+  if (await findKey(database, kept)) return kept;
+  const secret = newKeySecret(clock);
+  // The file first: a key that nobody holds is harmless, one that the database lacks is made again at the next start.
+  await rm(file, { force: true });
+  await writeFile(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  await database.transaction(async (tx) => {
+    const tenantId = (await findTenant(tx, slug))?.tenantId ?? (await createTenant(tx, clock, slug));
+    if (tenantId !== undefined) await createKey(tx, clock, { tenantId, secret, scopes });
+  });
+  return secret;
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '../core/clock.ts';
+import { newId } from '../core/ids.ts';
+import type { Queryable } from '../db/database.ts';
+import { statement } from '../db/statement.ts';
+import { recordEvent } from '../events/index.ts';
+import type { Tenant } from './model.ts';
+
+const URL_SECRET_BYTES = 32;
+
+interface TenantRow {
+  readonly tenant_id: string;
+  readonly slug: string;
+  readonly weight: number;
+  readonly url_secret: Uint8Array;
+}
+
+const insertTenant = statement(
+  'insert_tenant',
+  `INSERT INTO tenants (tenant_id, slug, url_secret) VALUES ($1, $2, $3)
+   ON CONFLICT (slug) DO NOTHING RETURNING tenant_id`,
+);
+
+/** Makes a tenant. @returns its id, or undefined when the short name is taken. */
+export async function createTenant(tx: Queryable, clock: Clock, slug: string): Promise<string | undefined> {
+  const tenantId = newId('tenant', clock);
+  const [row] = await tx.query(insertTenant, [tenantId, slug, clock.bytes(URL_SECRET_BYTES)]);
+  if (!row) return undefined;
+  await recordEvent(tx, clock, {
+    tenantId,
+    type: 'tenant.created',
+    subject: tenantId,
+    actor: 'system',
+    data: { slug },
+  });
+  return tenantId;
+}
+
+const COLUMNS = 'tenant_id, slug, weight, url_secret';
+const selectBySlug = statement('select_tenant_by_slug', `SELECT ${COLUMNS} FROM tenants WHERE slug = $1`);
+const selectById = statement('select_tenant', `SELECT ${COLUMNS} FROM tenants WHERE tenant_id = $1`);
+
+/** The tenant of a short name; before a tenant is known, so as the system. */
+export async function findTenant(database: Queryable, slug: string): Promise<Tenant | undefined> {
+  const [row] = await database.query<TenantRow>(selectBySlug, [slug]);
+  return row && toTenant(row);
+}
+
+/** The tenant of an id. */
+export async function getTenant(database: Queryable, tenantId: string): Promise<Tenant | undefined> {
+  const [row] = await database.query<TenantRow>(selectById, [tenantId]);
+  return row && toTenant(row);
+}
+
+function toTenant(row: TenantRow): Tenant {
+  return { tenantId: row.tenant_id, slug: row.slug, weight: row.weight, urlSecret: row.url_secret };
+}

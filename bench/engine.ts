@@ -15,7 +15,7 @@ import { writePicture } from '../scripts/make-pictures.ts';
  * medians' ratios printed: `node bench/engine.ts [PICTURE…] [--rounds N]`.
  */
 const require = createRequire(new URL('../packages/service/package.json', import.meta.url));
-const sharp = require('sharp') as typeof import('sharp');
+const sharp = require('sharp') as typeof import('sharp').default;
 const BOXES = [600, 300, 100];
 const LIMITS = { deadlineMs: 60_000, rssBytesMax: 4e9 };
 

@@ -9,7 +9,7 @@ import type { Sharp, SharpOptions } from 'sharp';
  * everybody (CC0 1.0). `node scripts/make-pictures.ts FOLDER` writes them all.
  */
 const require = createRequire(new URL('../packages/service/package.json', import.meta.url));
-const sharp = require('sharp') as typeof import('sharp');
+const sharp = require('sharp') as typeof import('sharp').default;
 
 export interface Picture {
   readonly extension: string;

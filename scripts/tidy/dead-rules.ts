@@ -9,7 +9,6 @@ const ENTRIES: ReadonlySet<string> = new Set([
   'packages/service/src/renditions/worker/main.ts',
   'packages/contract/src/index.ts',
   'packages/sdk/src/index.ts',
-  'packages/console/src/index.ts',
 ]);
 
 /** Every source file is reached from an entry, a page's script, or a test, by imports or as the entry of a child process. */

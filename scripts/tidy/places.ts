@@ -49,9 +49,10 @@ export const MAY_IMPORT = {
   telemetry: ['contract', 'core'],
   driver: ['contract', 'core', 'ports', 'db'],
   concept: ['contract', 'core', 'ports', 'db', 'telemetry', 'concept'],
-  http: ['contract', 'core', 'telemetry', 'concept'],
+  // Concepts take the database and the object store as arguments, so their callers name those types.
+  http: ['contract', 'core', 'ports', 'db', 'telemetry', 'concept'],
   roles: ['contract', 'core', 'ports', 'db', 'telemetry', 'concept', 'http'],
-  cli: ['contract', 'core', 'sdk', 'telemetry', 'concept'],
+  cli: ['contract', 'core', 'config', 'sdk', 'telemetry', 'concept', 'compose'],
   compose: ['contract', 'core', 'config', 'ports', 'db', 'telemetry', 'driver', 'concept', 'http', 'roles', 'sdk'],
   main: ['contract', 'core', 'config', 'compose', 'cli'],
 } as const satisfies Record<Layer, readonly Layer[]>;

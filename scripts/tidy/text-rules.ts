@@ -99,7 +99,7 @@ interface Lock {
   >;
 }
 
-export const NODE_VERSION = '24.21.0';
+const NODE_VERSION = '24.21.0';
 const PLATFORM_PACKAGES: readonly { readonly name: string; readonly version: RegExp; readonly instead: string }[] = [
   ...['x64', 'arm64'].flatMap((arch) => [
     {

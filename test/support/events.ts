@@ -11,6 +11,7 @@ import {
   type NewEventOf,
   recordEvents,
   Sealer,
+  type SealerDeps,
   type SealingKey,
 } from '../../packages/service/src/events/index.ts';
 import type { ObjectStore } from '../../packages/service/src/ports/object-store.ts';
@@ -22,7 +23,7 @@ export interface TestLog extends TestDatabase {
   /** The store's and the key's folder. */
   readonly directory: string;
   /** A sealer of this log, started; `close` stops it. */
-  startSealer(nodeId?: string, given?: { leaseMs?: number; store?: ObjectStore }): Sealer;
+  startSealer(given?: Partial<SealerDeps>): Sealer;
   /** Commits events that tell of jobs retried, of one image each if one is named. */
   record(tenantId: string, count: number, imageId?: string): Promise<void>;
   /** Seals, signs and anchors everything that is committed. */
@@ -38,17 +39,17 @@ export async function createTestLog(major: 18 | 15 = 18): Promise<TestLog> {
   const store = await openFsObjectStore({ directory: join(directory, 'objects') });
   const key = await loadSealingKey(join(directory, 'sealing-key'));
   const sealers: Sealer[] = [];
-  const startSealer: TestLog['startSealer'] = (nodeId = newId('node', systemClock), given = {}) => {
+  const startSealer: TestLog['startSealer'] = (given = {}) => {
     const sealer = new Sealer({
       database: test.database,
       clock: systemClock,
       key,
-      anchors: given.store ?? store,
-      nodeId,
+      anchors: store,
+      nodeId: newId('node', systemClock),
       onError: (error) => {
-        if (!given.store) throw error;
+        throw error;
       },
-      ...(given.leaseMs && { leaseMs: given.leaseMs }),
+      ...given,
     });
     sealer.start();
     sealers.push(sealer);

@@ -35,16 +35,21 @@ export function App({ darkroom }: { darkroom: Darkroom }) {
     }),
     [copy, darkroom],
   );
+  const opened = state.listed || state.lost !== undefined;
+  const empty = state.cards.length === 0;
   return (
     <>
       <Header session={state.session} />
-      <main className={state.listed && state.cards.length === 0 ? 'main main-empty' : 'main'}>
+      <main className={empty ? 'main main-empty' : 'main'}>
         {state.lost && <LostNotice trouble={state.lost} onRetry={() => void darkroom.open()} />}
-        <DropZone empty={state.cards.length === 0} session={state.session} onFiles={take} onCopy={copy} />
+        {opened ? (
+          <DropZone empty={empty} session={state.session} onFiles={take} onCopy={copy} />
+        ) : (
+          <p className="sheet-opening">Opening the darkroom…</p>
+        )}
         <ContactSheet
           cards={state.cards}
           actions={actions}
-          listed={state.listed || state.lost !== undefined}
           more={state.next !== undefined}
           loadingMore={state.loadingMore}
           onMore={() => void darkroom.loadMore()}

@@ -30,12 +30,12 @@ export function formatSize({ width, height }: { width?: number | undefined; heig
 /** `98 % smaller` than the original, or larger. */
 export function formatSaving(bytes: number, originalBytes: number): string {
   const percent = (1 - bytes / originalBytes) * 100;
-  const size = Math.abs(percent);
-  const digits = size >= 99 && size < 100 ? 1 : 0;
-  return `${Math.min(size, 99.9).toFixed(percent > 0 ? digits : 0)}\u00a0% ${percent >= 0 ? 'smaller' : 'larger'}`;
+  // Between 99 and 100 a digit more still says something; nothing but nothing itself is 100 % smaller.
+  const shown = percent >= 99 ? Math.min(99.9, Number(percent.toFixed(1))) : Math.round(Math.abs(percent));
+  return `${shown}\u00a0% ${percent >= 0 ? 'smaller' : 'larger'}`;
 }
 
-/** `2:30 pm` today is of no use tomorrow, so the date comes along. */
+/** Date and time as the reader writes them. */
 export function formatTime(iso: string): string {
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
@@ -51,7 +51,7 @@ const PRESET_ORDER: readonly (string | undefined)[] = ['small', 'medium', 'large
 /** The renditions in the order in which they are shown. */
 export function inOrder(renditions: readonly Rendition[]): readonly Rendition[] {
   const rank = ({ preset }: Rendition) =>
-    (PRESET_ORDER.indexOf(preset) + PRESET_ORDER.length + 1) % (PRESET_ORDER.length + 1);
+    PRESET_ORDER.includes(preset) ? PRESET_ORDER.indexOf(preset) : PRESET_ORDER.length;
   return [...renditions].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -115,8 +115,12 @@ export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof SafelightError)) return { text: 'Something went wrong in this page.', retryable: true };
   if (error.bound) return { text: boundText(error.bound), retryable: isRetryable(error) };
   const text = TEXTS[error.code] ?? error.message;
-  const detail = FINAL_CODES.includes(error.code) && error.detail && error.detail !== text ? ` ${error.detail}` : '';
+  const detail = FINAL_CODES.includes(error.code) && error.detail ? ` ${sentence(error.detail)}` : '';
   return { text: text + detail, retryable: !FINAL_CODES.includes(error.code) };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 /** `Over the bound of 64 MiB: it has 70.1 MiB.` */

@@ -7,9 +7,14 @@ import type { Transport } from './transport.ts';
 /** One thing that happened to an image; `data` by `type`. */
 export type ImageEvent = {
   [Type in EventType]: {
-    /** The position in the log; give it as `after` to go on behind it. */
+    /** The position in the tenant's log; give it as `after` to go on behind it. */
     readonly id: string;
     readonly type: Type;
+    /** Id of what it happened to: the image itself, or one of its renditions or jobs. */
+    readonly subject: string;
+    readonly imageId: string;
+    /** ISO 8601. */
+    readonly at: string;
     readonly data: EventData<Type>;
   };
 }[EventType];
@@ -94,9 +99,9 @@ function isEventStream(response: Response): boolean {
   return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 }
 
-function imageEvent({ id, type, data }: ServerSentEvent, response: Response): ImageEvent {
+function imageEvent({ id, data }: ServerSentEvent, response: Response): ImageEvent {
   try {
-    return { id, type, data: JSON.parse(data) } as ImageEvent;
+    return { id, ...(JSON.parse(data) as object) } as ImageEvent;
   } catch {
     throw answerUnreadable(response, `The data of event ${id} is not JSON.`);
   }

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { systemClock } from './core/clock.ts';
@@ -53,6 +56,7 @@ type Undo = () => Promise<unknown>;
 const API_GRACE_MS = 3_000;
 const WORKER_GRACE_MS = 4_000;
 const CONSOLE_DIRECTORY = fileURLToPath(new URL('../../console/dist', import.meta.url));
+const CONSOLE_BUILD = fileURLToPath(new URL('../../console/build.ts', import.meta.url));
 
 /**
  * Starts a node: everything that its roles need, in order; what was started is ended again when a later part fails.
@@ -73,6 +77,7 @@ export async function startNode(config: Config, log: Logger): Promise<SafelightN
 }
 
 async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Promise<SafelightNode> {
+  const consoleBuilt = config.SAFELIGHT_ROLES.has('api') ? buildConsole(log) : undefined;
   const parts = await openParts(config, log, undo);
   const { opened, store, metrics } = parts;
   const demoKey = opened.isEmbedded
@@ -90,6 +95,7 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
     undo.push(() => janitor.stop());
   }
   let api: ApiRole | undefined;
+  await consoleBuilt;
   if (config.SAFELIGHT_ROLES.has('api')) api = await startFront(parts, workers, closing.signal, undo);
   undo.push(async () => {
     closing.abort();
@@ -218,6 +224,14 @@ async function startFront(
   const api = await startApiRole(deps, { host: config.SAFELIGHT_HOST, port: config.SAFELIGHT_PORT });
   undo.push(() => api.stop(API_GRACE_MS));
   return api;
+}
+
+/** Builds the page, in a process of its own, where its sources are newer than what was built; elsewhere it comes built. */
+async function buildConsole(log: Logger): Promise<void> {
+  if (!existsSync(CONSOLE_BUILD)) return;
+  await promisify(execFile)(process.execPath, [CONSOLE_BUILD]).catch((error: unknown) => {
+    log.error({ err: error }, 'the page could not be built; the API runs without it');
+  });
 }
 
 function limitsOf(config: Config): HttpDeps['limits'] {

@@ -4,15 +4,14 @@ import { type CardActions, PictureCard } from './picture-card.tsx';
 interface ContactSheetProps {
   readonly cards: readonly Card[];
   readonly actions: CardActions;
-  readonly listed: boolean;
   readonly more: boolean;
   readonly loadingMore: boolean;
   readonly onMore: () => void;
 }
 
 /** All pictures, newest first. */
-export function ContactSheet({ cards, actions, listed, more, loadingMore, onMore }: ContactSheetProps) {
-  if (!listed) return <p className="sheet-opening">Opening the darkroom…</p>;
+export function ContactSheet({ cards, actions, more, loadingMore, onMore }: ContactSheetProps) {
+  if (cards.length === 0 && !more) return null;
   return (
     <section aria-label="Pictures">
       <ul className="sheet">

@@ -1,6 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.ts';
+import { addAudit } from './audit.ts';
+import { addConfig } from './config.ts';
+import { addDemo } from './demo.ts';
 import { ExitError } from './exit.ts';
+import { addMigrate } from './migrate.ts';
+import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 another Safelight has the folder. */
@@ -27,5 +32,10 @@ export function createProgram(): Command {
     .showHelpAfterError('(safelight --help tells the commands)')
     .exitOverride();
   addServe(program);
+  addDemo(program);
+  addRetry(program);
+  addAudit(program);
+  addMigrate(program);
+  addConfig(program);
   return program;
 }

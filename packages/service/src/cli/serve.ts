@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { type SafelightNode, startNode } from '../compose.ts';
 import type { Config } from '../config.ts';
-import { FolderBusyError } from '../db/embedded/lock.ts';
 import { createLog } from '../telemetry/log.ts';
 import { ExitError } from './exit.ts';
 import { readSettings } from './settings.ts';
@@ -46,7 +45,7 @@ async function start(config: Config): Promise<SafelightNode> {
 }
 
 function toExit(config: Config, error: Error & { code?: string }): Error {
-  if (error instanceof FolderBusyError || error.name === 'ClusterBusyError') {
+  if (error.name === 'FolderBusyError' || error.name === 'ClusterBusyError') {
     return new ExitError(
       3,
       `another Safelight runs on ${config.SAFELIGHT_DATA}: ${error.message}. Stop it, or set SAFELIGHT_DATA.`,

@@ -48,6 +48,8 @@ export class Database implements Queryable {
       options: '-c search_path=safelight',
     });
     this.#pool.on('error', options.onError);
+    // A client that is on its way out of the pool has no other listener, and an unheard error ends the process.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
     this.#listener = new Listener(options.connection, options.onError);
   }
 

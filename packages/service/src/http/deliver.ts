@@ -1,20 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ObjectMissingError } from '../ports/object-store.ts';
 import type { HttpContext } from './context.ts';
+import type { Deliverable } from './deliverable.ts';
 import { ProblemError } from './problem.ts';
 import { matchesTag, readRange } from './ranges.ts';
-
-/** An immutable object on its way to a client. */
-export interface Deliverable {
-  readonly objectKey: string;
-  /** 32 bytes. */
-  readonly sha256: Uint8Array;
-  readonly bytes: number;
-  readonly format: string;
-  readonly filename: string | undefined;
-  /** Bytes as a stranger sent them, not as our encoder wrote them. */
-  readonly isUploaded: boolean;
-}
 
 /** Our own table: the type is never what the uploader said. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {

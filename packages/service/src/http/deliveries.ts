@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Deliverable } from './deliver.ts';
+import type { Deliverable } from './deliverable.ts';
 
 const ENTRIES_MAX = 50_000;
 /** How long another node's deletion may go unnoticed here. */

@@ -11,6 +11,7 @@ import { registerConsole } from './console.ts';
 import type { HttpDeps } from './deps.ts';
 import { registerDocs } from './docs.ts';
 import { toProblem } from './failures.ts';
+import type { Handler } from './handler.ts';
 import { allowedMethods } from './methods.ts';
 import { ProblemError } from './problem.ts';
 import { createHandlers } from './routes/index.ts';
@@ -22,9 +23,6 @@ declare module 'fastify' {
     readonly id?: string;
   }
 }
-
-/** What a route does; the contract has validated the request by then. */
-export type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> | unknown;
 
 const HEADERS_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;

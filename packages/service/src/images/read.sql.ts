@@ -1,6 +1,7 @@
 import { statement } from '../db/statement.ts';
 import { renditionColumns } from '../renditions/index.ts';
 
+/** What an image is: its own row, its original's facts, and its tags by their index. */
 const COLUMNS = `i.tenant_id, i.image_id, i.original_id, i.filename, i.created_at, i.deleted_at,
   o.sha256, o.bytes, o.format, o.width, o.height, o.frames,
   ARRAY (SELECT t.tag FROM image_tags t WHERE t.tenant_id = i.tenant_id AND t.image_id = i.image_id ORDER BY t.tag) AS tags`;

@@ -13,7 +13,7 @@ export const deleteJobsOfOriginal = statement(
   'jobs-cancel',
   `WITH cancelled AS (
      DELETE FROM jobs j USING tenants t
-     WHERE j.tenant_id = $1 AND j.original_id = $2 AND t.tenant_id = j.tenant_id
+     WHERE j.tenant_id = $1 AND j.original_id = $2 AND t.tenant_id = $1
      RETURNING j.job_id, j.lane, j.state,
        least(greatest(round(j.cost_micros::numeric / t.weight::numeric), 1), $3)::bigint AS charge
    ), repaid AS (

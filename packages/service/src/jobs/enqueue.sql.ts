@@ -1,20 +1,53 @@
 import { statement } from '../db/statement.ts';
 
 /**
- * Puts jobs into the queue: one statement, one round trip, for one job or thousands of many tenants.
+ * Puts a job into the queue, in one statement.
  *
- * The tenant's account in the lane is charged once for all its jobs of the batch, and that upsert's row lock serialises
- * the tenant's own enqueueing (nobody else's) until commit: let this be the last statement of a transaction. From the
- * finish that it returns each job counts back its own start. An original that has an unclaimed job takes no second row:
- * the conflict on jobs_by_original adds cost and keeps the larger memory. A claim that commits meanwhile takes the row
- * out of the index's way, and the insert goes through.
+ * The tenant's account in the lane is charged, and that upsert's row lock serialises the tenant's own enqueueing
+ * (nobody else's) until commit: let this be the last statement of a transaction. The job starts where the charge
+ * starts. An original that has an unclaimed job takes no second row: the conflict on jobs_by_original adds cost and
+ * keeps the larger memory. A claim that commits meanwhile takes the row out of the index's way, and the insert goes
+ * through.
  *
  * Locks are taken in one order everywhere: accounts (by tenant and lane), then jobs. Claims take jobs alone.
+ *
+ * $8 the largest charge, $9 the largest cost.
+ */
+export const enqueueJob = statement(
+  'jobs-enqueue',
+  `WITH charged AS (
+     INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)
+     SELECT tenant_id, $4, lane_clock($4) + charge, charge
+     FROM (
+       SELECT tenant_id, least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint AS charge
+       FROM tenants WHERE tenant_id = $1
+     ) AS t
+     ON CONFLICT (tenant_id, lane) DO UPDATE SET
+       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
+       virtual_charged = a.virtual_charged + excluded.virtual_charged
+     RETURNING a.virtual_finish - (
+       SELECT least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint FROM tenants WHERE tenant_id = $1
+     ) AS virtual_start
+   ), stored AS (
+     INSERT INTO jobs AS j
+       (tenant_id, job_id, original_id, lane, virtual_start, cost_micros, bytes_predicted, traceparent)
+     SELECT $1, $2, $3, $4, virtual_start, least($5, $9), $6, $7 FROM charged
+     ON CONFLICT (tenant_id, original_id, (CASE WHEN lease_token = 0 THEN '' ELSE job_id END)) DO UPDATE SET
+       cost_micros = least(j.cost_micros + excluded.cost_micros, $9),
+       bytes_predicted = greatest(j.bytes_predicted, excluded.bytes_predicted)
+     RETURNING j.job_id, j.lane
+   )
+   SELECT job_id AS "jobId", lane, job_id <> $2 AS joined, wake_parked_nodes(1) AS woken FROM stored`,
+);
+
+/**
+ * Puts many jobs, of any number of tenants, into the queue in one statement: as {@link enqueueJob}, but each account
+ * is charged once for all its jobs, and each job counts its start back from the finish that this returns.
  *
  * $1-$7 parallel arrays, $8 the largest charge, $9 the largest cost.
  */
 export const enqueueJobs = statement(
-  'jobs-enqueue',
+  'jobs-enqueue-many',
   `WITH input AS MATERIALIZED (
      SELECT i.*, sum(i.charge) OVER (PARTITION BY i.tenant_id, i.lane ORDER BY i.place) AS charge_until
      FROM (

@@ -1,6 +1,6 @@
 import { invariant } from '../core/invariant.ts';
 import type { Queryable, Transaction } from '../db/database.ts';
-import { enqueueJobs } from './enqueue.sql.ts';
+import { enqueueJob, enqueueJobs } from './enqueue.sql.ts';
 import type { Enqueued, Lane, NewJob } from './model.ts';
 import { moveJob } from './move.ts';
 import { CHARGE_MICROS_MAX, COST_MICROS_MAX, isMoreUrgent } from './policy.ts';
@@ -17,9 +17,15 @@ interface EnqueuedRow extends Enqueued {
  * is more urgent. Call it last in the transaction: it locks the tenant's account in the lane until commit.
  */
 export async function enqueue(tx: Transaction, job: NewJob): Promise<Enqueued> {
-  const [enqueued] = await enqueueMany(tx, [job]);
-  invariant(enqueued, 'an enqueued job has an answer');
-  return enqueued;
+  const { tenantId, jobId, originalId, lane } = job;
+  const [cost, bytes] = [wholeCost(job), Math.round(job.bytesPredicted)];
+  const [row] = await tx.query<EnqueuedRow>(enqueueJob, [
+    ...[tenantId, jobId, originalId, lane, cost, bytes, job.traceparent ?? null],
+    CHARGE_MICROS_MAX,
+    COST_MICROS_MAX,
+  ]);
+  invariant(row, `tenant ${tenantId} does not exist`);
+  return settle(tx, job, row);
 }
 
 /**
@@ -35,18 +41,30 @@ export async function enqueueMany(tx: Queryable, jobs: readonly NewJob[]): Promi
     jobs.map((job) => job.jobId),
     jobs.map((job) => job.originalId),
     jobs.map((job) => job.lane),
-    jobs.map((job) => Math.max(1, Math.round(job.costMicros))),
+    jobs.map(wholeCost),
     jobs.map((job) => Math.round(job.bytesPredicted)),
     jobs.map((job) => job.traceparent ?? null),
     CHARGE_MICROS_MAX,
     COST_MICROS_MAX,
   ]);
-  invariant(rows.length === jobs.length, 'an original stands once in a batch of jobs');
+  invariant(rows.length === jobs.length, 'an original stands once in a batch of jobs, and its tenant exists');
+  const enqueued: Enqueued[] = [];
   for (const [index, job] of jobs.entries()) {
     const row = rows[index];
-    if (row && isMoreUrgent(job.lane, row.lane)) {
-      await moveJob(tx, { tenantId: job.tenantId, jobId: row.jobId, lane: job.lane, costCharged: job.costMicros });
-    }
+    if (row) enqueued.push(await settle(tx, job, row));
   }
-  return rows.map(({ jobId, joined }) => ({ jobId, joined }));
+  return enqueued;
+}
+
+/** A joined job moves when it is now wanted more urgently; what this request added was charged there already. */
+async function settle(tx: Queryable, job: NewJob, row: EnqueuedRow): Promise<Enqueued> {
+  const { jobId, joined } = row;
+  if (isMoreUrgent(job.lane, row.lane)) {
+    await moveJob(tx, { tenantId: job.tenantId, jobId, lane: job.lane, costCharged: wholeCost(job) });
+  }
+  return { jobId, joined };
+}
+
+function wholeCost(job: NewJob): number {
+  return Math.min(Math.max(1, Math.round(job.costMicros)), COST_MICROS_MAX);
 }

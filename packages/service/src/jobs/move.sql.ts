@@ -26,25 +26,25 @@ export const lockAccounts = statement(
 export const moveJobToLane = statement(
   'jobs-move',
   `WITH waiting AS (
-     SELECT j.tenant_id, j.job_id,
+     SELECT j.ctid AS row_address, j.tenant_id,
        least(greatest(round($5::numeric / t.weight::numeric), 0), $6)::bigint AS charged,
        least(greatest(round((j.cost_micros - $5)::numeric / t.weight::numeric), 1), $6)::bigint AS charge
-     FROM jobs j JOIN tenants t ON t.tenant_id = j.tenant_id
+     FROM jobs j JOIN tenants t ON t.tenant_id = $1
      WHERE j.tenant_id = $1 AND j.job_id = $2 AND j.lane = $3 AND j.state IN ('queued', 'delayed')
      FOR UPDATE OF j
    ), moving AS MATERIALIZED (
      SELECT w.*, greatest(a.virtual_finish - w.charged, lane_clock($4)) AS virtual_start
-     FROM waiting w JOIN tenant_lanes a ON a.tenant_id = w.tenant_id AND a.lane = $4
+     FROM waiting w JOIN tenant_lanes a ON a.tenant_id = $1 AND a.lane = $4
    ), moved AS (
      UPDATE jobs j SET lane = $4, virtual_start = m.virtual_start FROM moving m
-     WHERE j.tenant_id = m.tenant_id AND j.job_id = m.job_id
+     WHERE j.ctid = m.row_address
      RETURNING j.job_id
    ), paid AS (
      UPDATE tenant_lanes a SET
        virtual_finish = CASE WHEN a.lane = $4 THEN m.virtual_start + m.charged + m.charge
          ELSE greatest(a.virtual_finish - m.charge, 0) END,
        virtual_charged = a.virtual_charged + CASE WHEN a.lane = $4 THEN m.charge ELSE -m.charge END
-     FROM moving m WHERE a.tenant_id = m.tenant_id AND a.lane IN ($3, $4)
+     FROM moving m WHERE a.tenant_id = $1 AND a.lane IN ($3, $4) AND EXISTS (SELECT FROM moved)
    )
    SELECT job_id, wake_parked_nodes(1) FROM moved`,
 );

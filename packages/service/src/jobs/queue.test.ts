@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import {
   cancelJobs,
   claim,

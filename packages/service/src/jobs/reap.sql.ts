@@ -21,16 +21,16 @@ export const lockExpiredJobs = statement(
 export const queueDueJobs = statement(
   'jobs-queue-due',
   `WITH due AS MATERIALIZED (
-     SELECT tenant_id, job_id FROM jobs
+     SELECT ctid AS row_address FROM jobs
      WHERE state = 'delayed'
        AND (ready_at <= clock_timestamp() OR ready_at > clock_timestamp() + $1 * interval '1 millisecond')
      LIMIT $2
      FOR UPDATE SKIP LOCKED
    ), queued AS (
-     UPDATE jobs j SET
+     UPDATE jobs SET
        state = 'queued', ready_at = clock_timestamp(), virtual_start = greatest(virtual_start, lane_clock(lane))
-     FROM due WHERE j.tenant_id = due.tenant_id AND j.job_id = due.job_id AND j.state = 'delayed'
-     RETURNING j.job_id
+     FROM due WHERE jobs.ctid = due.row_address
+     RETURNING jobs.job_id
    )
    SELECT (SELECT count(*) FROM queued) AS queued,
      CASE WHEN (SELECT count(*) FROM queued) > 0 THEN (SELECT wake_parked_nodes(count(*)) FROM queued) END AS woken,

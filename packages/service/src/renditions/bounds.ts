@@ -1,4 +1,4 @@
-import type { SourceFacts } from './protocol.ts';
+import type { SourceFacts } from './source.ts';
 
 /** What an original may be. Everything that is decoded was held against these first, from its header alone. */
 export interface Bounds {

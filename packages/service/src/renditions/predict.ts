@@ -12,5 +12,9 @@ export interface JobPrediction {
 
 export function predictJob(source: SourceFacts, transformations: readonly Transformation[]): JobPrediction {
   const pixels = source.width * source.height * source.frames;
-  return { bytes: pixels * 4, costMicros: Math.round(pixels / 100) + transformations.length * 5000, deadlineMs: 30_000 };
+  return {
+    bytes: pixels * 4,
+    costMicros: Math.round(pixels / 100) + transformations.length * 5000,
+    deadlineMs: 30_000,
+  };
 }

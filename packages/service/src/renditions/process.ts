@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Transformation } from '@safelight/contract';
 import { invariant } from '../core/invariant.ts';
 import type { Isolation } from './isolation.ts';
+import { planRender } from './plan.ts';
 import {
   type Output,
   type OutputFailure,
@@ -30,12 +32,12 @@ export interface WorkerProcess {
   /** Whether it kept more memory after its last job than it may idle with, and should make room for a fresh one. */
   readonly recycleDue: boolean;
   /**
-   * Renders a task. Outputs are told as soon as each lies in the job's folder.
+   * Renders a job from the `original` in its folder. Outputs are told as soon as each lies in the job's folder.
    * @throws WorkerDiedError when the process dies, or is killed for its deadline or its memory.
    */
-  run(task: Omit<RenderTask, 'kind'>, limits: RunLimits): Promise<RunResult>;
+  run(job: RenderJob, limits: RunLimits): Promise<RunResult>;
   /** Says what an original is. @throws WorkerDiedError */
-  probe(task: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult>;
+  probe(job: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult>;
   /** Resident memory in bytes; undefined when the process is gone or the system does not tell (it is not Linux). */
   rssBytes(): number | undefined;
   /** SIGKILL: nothing else stops a library in the middle of an encode. A job under way rejects with reason `killed`. */
@@ -57,6 +59,9 @@ export interface WorkerOptions {
 export interface WorkerLog {
   warn(fields: object, message: string): void;
 }
+
+/** Everything to make of one original. Folders are names inside the scratch folder, made by `createFolder`. */
+export type RenderJob = Omit<RenderTask, 'kind' | 'plan'> & { readonly transformations: readonly Transformation[] };
 
 export interface Limits {
   readonly deadlineMs: number;
@@ -166,15 +171,16 @@ class ChildWorker implements WorkerProcess {
     return this.#child.pid;
   }
 
-  async run(task: Omit<RenderTask, 'kind'>, limits: RunLimits): Promise<RunResult> {
+  async run({ transformations, ...job }: RenderJob, limits: RunLimits): Promise<RunResult> {
+    const task: RenderTask = { kind: 'render', ...job, plan: planRender(job.source, transformations) };
     const outputs: Output[] = [];
     const failures: OutputFailure[] = [];
     const told = new Set<number>();
     const tell = (index: number): void => {
-      invariant(index < task.transformations.length && !told.has(index), `unexpected output ${index}`);
+      invariant(index < transformations.length && !told.has(index), `unexpected output ${index}`);
       told.add(index);
     };
-    const done = await this.#perform({ kind: 'render', ...task }, limits, (report) => {
+    const done = await this.#perform(task, limits, (report) => {
       if (report.kind === 'output') {
         tell(report.output.index);
         outputs.push(report.output);
@@ -183,7 +189,7 @@ class ChildWorker implements WorkerProcess {
         tell(report.failure.index);
         failures.push(report.failure);
       } else {
-        invariant(report.kind === 'done' && told.size === task.transformations.length, `unexpected ${report.kind}`);
+        invariant(report.kind === 'done' && told.size === transformations.length, `unexpected ${report.kind}`);
         return { cpuMs: report.cpuMs, peakRssBytes: report.peakRssBytes };
       }
       return undefined;
@@ -191,8 +197,8 @@ class ChildWorker implements WorkerProcess {
     return { outputs, failures, ...done };
   }
 
-  probe(task: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult> {
-    return this.#perform<ProbeResult>({ kind: 'probe', ...task }, limits, (report) => {
+  probe(job: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult> {
+    return this.#perform<ProbeResult>({ kind: 'probe', ...job }, limits, (report) => {
       if (report.kind === 'facts') return { facts: report.facts, cpuMs: report.cpuMs };
       invariant(report.kind === 'rejected', `unexpected ${report.kind}`);
       return { rejection: report.rejection, cpuMs: report.cpuMs };

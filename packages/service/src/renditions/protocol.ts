@@ -1,49 +1,13 @@
-import type { Transformation } from '@safelight/contract';
 import { z } from 'zod';
 import type { BoundCrossed, Bounds } from './bounds.ts';
+import type { RenderPlan } from './plan.ts';
+import { RENDERED_FORMATS, type SourceFacts, sourceFactsSchema } from './source.ts';
 
 /**
  * What supervisor and worker process say to each other, as JSON over the IPC channel. The supervisor holds every
  * message against the schemas below: a worker decodes strangers' bytes in native code and is not believed. The worker
- * takes the types alone.
+ * takes the types alone, so that it loads neither the schemas' library nor the contract.
  */
-
-/** Formats that are decoded. */
-export const SOURCE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'svg'] as const;
-export type SourceFormat = (typeof SOURCE_FORMATS)[number];
-
-/** Formats that are written. */
-export const RENDERED_FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const;
-export type RenderedFormat = (typeof RENDERED_FORMATS)[number];
-
-const count = z.int().min(1);
-
-const sourceFactsSchema = z.object({
-  format: z.enum(SOURCE_FORMATS),
-  /** Length of the file. */
-  bytes: count,
-  /** Pixels, after the EXIF orientation. */
-  width: count,
-  height: count,
-  /** 1 for a still picture. */
-  frames: count,
-  /** EXIF orientation 1 to 8; 5 to 8 swap width and height of what is stored. */
-  orientation: z.int().min(1).max(8),
-  hasAlpha: z.boolean(),
-  /** libvips' word for what is stored: srgb, rgb16, b-w, grey16, cmyk, … */
-  space: z.string().max(32),
-  /** libvips' word for a sample's type: uchar, ushort, … */
-  depth: z.string().max(32),
-  /** An embedded ICC profile, which costs a conversion. */
-  hasProfile: z.boolean(),
-  /** Progressive JPEG or interlaced PNG: decoded from whole-picture memory. */
-  progressive: z.boolean(),
-  /** Stored as indices into a palette. */
-  palette: z.boolean(),
-});
-
-/** What the header of an original tells; what plans and predictions are made of. */
-export type SourceFacts = Readonly<z.infer<typeof sourceFactsSchema>>;
 
 export const REJECTION_CODES = [
   'not_an_image',
@@ -66,6 +30,7 @@ export const CAUSE_CODES = [
   'out_of_space',
 ] as const;
 
+const count = z.int().min(1);
 const text = z.string().max(1_000);
 
 const causeSchema = z.object({ code: z.enum(CAUSE_CODES), message: text });
@@ -92,7 +57,7 @@ const milliseconds = z.number().min(0);
 const index = z.int().min(0);
 
 const outputSchema = z.object({
-  /** Which of the task's transformations. */
+  /** Which of the job's transformations. */
   index,
   format: z.enum(RENDERED_FORMATS),
   width: count,
@@ -133,7 +98,7 @@ export interface RenderTask {
   readonly id: string;
   readonly folder: string;
   readonly source: SourceFacts;
-  readonly transformations: readonly Transformation[];
+  readonly plan: RenderPlan;
   readonly bounds: Bounds;
 }
 
@@ -147,5 +112,5 @@ export interface ProbeTask {
 
 export type Task = RenderTask | ProbeTask;
 
-/** The name, inside a job's folder, under which the supervisor puts the original. */
-export const ORIGINAL_FILE = 'original';
+export { ORIGINAL_FILE } from './scratch.ts';
+export type { SourceFacts } from './source.ts';

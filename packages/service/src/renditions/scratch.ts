@@ -19,6 +19,9 @@ export interface Scratch {
   openOutput(folder: string, index: number): Promise<FileHandle>;
 }
 
+/** The name, inside a job's folder, under which the supervisor puts the original. */
+export const ORIGINAL_FILE = 'original';
+
 /** What lies in an output's place is not what an honest worker leaves there. */
 export class UntrustedOutputError extends Error {
   override readonly name = 'UntrustedOutputError';

@@ -93,6 +93,14 @@ CREATE TABLE jobs (
   autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false
 );
 
+-- No column statistics: what a queue holds at the moment of an ANALYZE says nothing about the next minute. A tenant who
+-- had one job then and has a million now would be scanned for each of them. Without, plans follow the file's size.
+ALTER TABLE jobs
+  ALTER tenant_id SET STATISTICS 0, ALTER job_id SET STATISTICS 0, ALTER original_id SET STATISTICS 0,
+  ALTER lane SET STATISTICS 0, ALTER state SET STATISTICS 0, ALTER virtual_start SET STATISTICS 0,
+  ALTER lease_token SET STATISTICS 0, ALTER lease_until SET STATISTICS 0, ALTER leased_by SET STATISTICS 0,
+  ALTER ready_at SET STATISTICS 0, ALTER died_at SET STATISTICS 0;
+
 -- At most one job of an original that no node has claimed yet: that one takes up further renditions. Jobs that were
 -- claimed and came back stand beside it under their own id. Also serves the foreign key and deletion.
 CREATE UNIQUE INDEX jobs_by_original ON jobs

@@ -1,7 +1,7 @@
 import type { RouteId } from '@safelight/contract';
 import type { HttpContext } from '../context.ts';
 import { Deliveries } from '../deliveries.ts';
-import type { Handler } from '../server.ts';
+import type { Handler } from '../handler.ts';
 import { Uploads } from '../uploads.ts';
 import { deliveryHandlers } from './delivery.ts';
 import { exerciseHandlers } from './exercise.ts';

@@ -1,6 +1,6 @@
 import type { SharpOptions } from 'sharp';
 import type { Bounds } from '../bounds.ts';
-import type { SourceFacts } from '../protocol.ts';
+import type { SourceFacts } from '../source.ts';
 
 /**
  * How a source is opened. JPEG fails on its decoder's warnings, since that is how libjpeg tells of flipped bits in the

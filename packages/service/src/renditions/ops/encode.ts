@@ -1,5 +1,5 @@
 import type { Sharp } from 'sharp';
-import type { RenderedFormat } from '../protocol.ts';
+import type { RenderedFormat } from '../source.ts';
 import type { Operation, Step } from './operation.ts';
 
 /**
@@ -17,7 +17,8 @@ export const encode: Operation = {
 };
 
 const ENCODERS: Readonly<Record<RenderedFormat, (image: Sharp, step: Step) => Sharp>> = {
-  jpeg: (image, step) => image.jpeg({ ...quality(step), chromaSubsampling: '4:2:0', optimiseCoding: ownTablesPay(step) }),
+  jpeg: (image, step) =>
+    image.jpeg({ ...quality(step), chromaSubsampling: '4:2:0', optimiseCoding: ownTablesPay(step) }),
   png: (image, { source }) => image.png({ compressionLevel: 6, ...(source.palette && { palette: true, effort: 1 }) }),
   webp: (image, step) => image.webp({ ...quality(step), ...timing(step), effort: 2 }),
   avif: (image, step) => image.avif({ ...quality(step), effort: 0, chromaSubsampling: '4:2:0', bitdepth: 8 }),

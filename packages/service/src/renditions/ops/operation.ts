@@ -1,6 +1,6 @@
 import type { Sharp } from 'sharp';
 import type { PlannedOutput, Size } from '../plan.ts';
-import type { SourceFacts } from '../protocol.ts';
+import type { SourceFacts } from '../source.ts';
 
 /** One step of the pipeline. It knows the library by type alone: only the worker process loads it. */
 export interface Operation {

@@ -1,4 +1,4 @@
-import type { SourceFormat } from '../protocol.ts';
+import type { SourceFormat } from '../source.ts';
 import type { ByteSource } from './bytes.ts';
 
 /**

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ORIGINAL_FILE, type Output, type OutputFailure, type Report, type Task } from '../protocol.ts';
+import type { Output, OutputFailure, Report, Task } from '../protocol.ts';
+import { ORIGINAL_FILE } from '../scratch.ts';
 import { becomeUser, dieWithSupervisor, volunteerForOutOfMemory } from './confine.ts';
 import { type Decoder, loadDecoder, warmUp } from './decoder.ts';
 import { probe } from './probe.ts';
@@ -34,7 +36,7 @@ async function perform(decoder: Decoder, task: Task): Promise<void> {
     else sayFailure(task, { ...rendered.failure, cpuMs });
     sinceLast = stopwatch();
   }
-  say({ kind: 'done', id: task.id, cpuMs: total(), peakRssBytes: process.resourceUsage().maxRSS * 1024 });
+  say({ kind: 'done', id: task.id, cpuMs: total(), peakRssBytes: peakRssBytes() });
 }
 
 function sayOutput({ id }: Task, output: Output): void {
@@ -56,4 +58,15 @@ function stopwatch(): () => number {
     const { user, system } = process.cpuUsage(start);
     return (user + system) / 1_000;
   };
+}
+
+/** Not `maxRSS` where it can be helped: a forked process inherits that from its supervisor. */
+function peakRssBytes(): number {
+  try {
+    const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+    if (kibibytes !== undefined) return Number(kibibytes) * 1024;
+  } catch {
+    // Not Linux.
+  }
+  return process.resourceUsage().maxRSS * 1024;
 }

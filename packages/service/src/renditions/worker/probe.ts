@@ -1,6 +1,7 @@
 import type { Metadata, SharpOptions } from 'sharp';
 import { type BoundCrossed, type BoundName, type Bounds, boundCrossed } from '../bounds.ts';
-import type { ProbeTask, Rejection, RejectionCode, SourceFacts, SourceFormat } from '../protocol.ts';
+import type { ProbeTask, Rejection, RejectionCode } from '../protocol.ts';
+import type { SourceFacts, SourceFormat } from '../source.ts';
 import { ByteSource } from './bytes.ts';
 import { plainMessage } from './causes.ts';
 import { inspectContainer } from './container.ts';
@@ -57,12 +58,7 @@ function recogniseFormat(head: Buffer, decoder: Decoder): SourceFormat | { reado
   return recognised.format;
 }
 
-async function readHeader(
-  decoder: Decoder,
-  input: string | Buffer,
-  file: FileFacts,
-  bounds: Bounds,
-): Promise<Probed> {
+async function readHeader(decoder: Decoder, input: string | Buffer, file: FileFacts, bounds: Bounds): Promise<Probed> {
   // The bounds are held below, with their figures; the library would only say that one was crossed.
   const options: SharpOptions = { limitInputPixels: false, sequentialRead: true, failOn: 'error' };
   let metadata: Metadata;

@@ -1,8 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { type Animation, applyAll, applyDecode, applyOutput, decodeOptions, isHarmlessWarning } from '../ops/index.ts';
-import { type PlannedOutput, planRender, type RenderPlan, type Size, type SizeGroup } from '../plan.ts';
-import type { Cause, Output, RenderTask, SourceFacts } from '../protocol.ts';
+import type { PlannedOutput, RenderPlan, Size, SizeGroup } from '../plan.ts';
+import type { Cause, Output, RenderTask } from '../protocol.ts';
+import type { SourceFacts } from '../source.ts';
 import { causeOf } from './causes.ts';
 import type { Decoder } from './decoder.ts';
 import { svgDanger } from './svg.ts';
@@ -38,7 +39,7 @@ export async function* render(
   task: RenderTask,
   { original, fileOf }: { original: string; fileOf: (index: number) => string },
 ): AsyncGenerator<Rendered> {
-  const plan = planRender(task.source, task.transformations);
+  const { plan } = task;
   const outputs = plan.groups.flatMap((group) => group.outputs);
   const failAll = (cause: Cause): Rendered[] => outputs.map(({ index }) => ({ failure: { index, cause } }));
   let shared: Pixels | undefined;

@@ -1,4 +1,4 @@
-import type { SourceFormat } from '../protocol.ts';
+import type { SourceFormat } from '../source.ts';
 
 /** How many bytes {@link recognise} wants: an SVG may open with a long comment. */
 export const SIGNATURE_BYTES = 16 * 1024;

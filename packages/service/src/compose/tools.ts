@@ -1,0 +1,98 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Config } from '../config.ts';
+import { systemClock } from '../core/clock.ts';
+import { Database } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { DATABASE_URL_FILE, openDatabase } from '../db/open.ts';
+import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
+import { type VerifyReport, verifyEvents } from '../events/index.ts';
+import { retryJob } from '../renditions/index.ts';
+import { findTenant, type Tenant } from '../tenants/index.ts';
+
+const TOOL_CONNECTIONS_MAX = 2;
+
+/** A tool names a tenant that does not exist. */
+export class UnknownTenantError extends Error {
+  override readonly name = 'UnknownTenantError';
+}
+
+/** Applies missing migrations to the database of `url`. @returns their names. */
+export function migrateDatabase(url: string): Promise<string[]> {
+  return migrate({ connectionString: url });
+}
+
+/** Walks the event log, of one tenant or whole, while a node runs or not. */
+export async function verifyLog(config: Config, tenantSlug: string | undefined): Promise<VerifyReport> {
+  const publicKeys = [await readSealingKey(config)];
+  const anchors = await openFsObjectStore({ directory: resolve(config.SAFELIGHT_DATA, config.SAFELIGHT_OBJECTS) });
+  return withDatabase(config, async (database) => {
+    const tenantId = tenantSlug === undefined ? undefined : (await tenantNamed(database, tenantSlug)).tenantId;
+    return verifyEvents({ database, anchors, publicKeys, tenantId });
+  });
+}
+
+/** Gives a tenant's dead job another chance. @returns false when there is no such dead job. */
+export async function retryDeadJob(config: Config, tenantSlug: string, jobId: string): Promise<boolean> {
+  return withDatabase(config, async (database) => {
+    const { tenantId } = await tenantNamed(database, tenantSlug);
+    return database.asTenant(tenantId, (tx) => retryJob(tx, systemClock, tenantId, jobId, 'operator'));
+  });
+}
+
+async function tenantNamed(database: Database, slug: string): Promise<Tenant> {
+  const tenant = await findTenant(database, slug);
+  if (!tenant) throw new UnknownTenantError(`there is no tenant ${slug}`);
+  return tenant;
+}
+
+async function readSealingKey(config: Config): Promise<KeyObject> {
+  return createPublicKey(await readFile(join(config.SAFELIGHT_DATA, 'sealing-key.pem'), 'utf8'));
+}
+
+/** The named database; the embedded one of a running node; or the embedded one, started for the time. */
+async function withDatabase<T>(config: Config, work: (database: Database) => Promise<T>): Promise<T> {
+  const onError = () => undefined;
+  const file = join(config.SAFELIGHT_DATA, DATABASE_URL_FILE);
+  const url = config.DATABASE_URL ?? (await readFile(file, 'utf8').then(trimmed, () => undefined));
+  if (url !== undefined) {
+    const connection = { connectionString: url };
+    const database = new Database({
+      connection,
+      connectionsMax: TOOL_CONNECTIONS_MAX,
+      namedStatements: false,
+      onError,
+    });
+    const isThere = await database.query('SELECT 1').then(
+      () => true,
+      (error: unknown) => {
+        // A node that was killed leaves its file behind.
+        if (config.DATABASE_URL !== undefined) throw error;
+        return false;
+      },
+    );
+    try {
+      if (isThere) return await work(database);
+    } finally {
+      await database.close();
+    }
+  }
+  const opened = await openDatabase({
+    url: undefined,
+    dataDirectory: config.SAFELIGHT_DATA,
+    isPooled: false,
+    connectionsMax: TOOL_CONNECTIONS_MAX,
+    log: onError,
+    onError,
+  });
+  try {
+    return await work(opened.database);
+  } finally {
+    await opened.close();
+  }
+}
+
+function trimmed(text: string): string {
+  return text.trim();
+}

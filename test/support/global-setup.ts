@@ -2,8 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import {
+  type EmbeddedCluster,
+  findBinaries,
+  startEmbeddedCluster,
+} from '../../packages/service/src/db/embedded/index.ts';
 import { createLogin } from '../../packages/service/src/db/login.ts';
-import { type EmbeddedCluster, findBinaries, startEmbeddedCluster } from '../../packages/service/src/db/embedded/index.ts';
 import { migrate } from '../../packages/service/src/db/migrate.ts';
 import type { ClusterAddress } from './database.ts';
 

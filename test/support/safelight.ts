@@ -25,7 +25,13 @@ export class Safelight {
   readonly #isTemporary: boolean;
   readonly #output: string[];
 
-  private constructor(parts: { data: string; url: string; process: ChildProcess; isTemporary: boolean; output: string[] }) {
+  private constructor(parts: {
+    data: string;
+    url: string;
+    process: ChildProcess;
+    isTemporary: boolean;
+    output: string[];
+  }) {
     this.data = parts.data;
     this.url = parts.url;
     this.process = parts.process;

@@ -47,12 +47,13 @@ interface DemoOptions {
 
 async function demo(folder: string | undefined, options: DemoOptions): Promise<void> {
   const config = readSettings({});
-  const { client, close } = await reach(config, options);
+  const { client, isOwn, close } = await reach(config, options);
   try {
     const paths = await picturesOf(folder, config);
     const outcomes = await sendAll(client, paths, options.json === true);
     if (options.json) console.log(JSON.stringify(outcomes, undefined, 2));
     else show(outcomes);
+    if (isOwn) console.error('\nThe Safelight of the demo ends here; `npm start` serves these URLs again.');
   } finally {
     await close();
   }
@@ -62,18 +63,19 @@ async function demo(folder: string | undefined, options: DemoOptions): Promise<v
 async function reach(
   config: Config,
   options: DemoOptions,
-): Promise<{ client: SafelightClient; close: () => Promise<void> }> {
+): Promise<{ client: SafelightClient; isOwn: boolean; close: () => Promise<void> }> {
   const url = options.url ?? config.SAFELIGHT_PUBLIC_URL ?? `http://${config.SAFELIGHT_HOST}:${config.SAFELIGHT_PORT}`;
   if (await answers(url)) {
     const key = options.key ?? (await readKey(config));
-    return { client: createClient({ baseUrl: url, key }), close: async () => undefined };
+    return { client: createClient({ baseUrl: url, key }), isOwn: false, close: async () => undefined };
   }
   if (options.url !== undefined) throw new ExitError(1, `nothing answers at ${url}`);
   console.error(`No Safelight answers at ${url}: starting one for the demo.`);
-  const node = await startNode({ ...config, SAFELIGHT_PORT: 0 }, createLog('warn'));
+  const node = await startNode(config, createLog('warn'));
   if (!node.url) throw new ExitError(2, 'the demo needs the role api');
   return {
     client: createClient({ baseUrl: node.url, key: node.demoKey ?? (await readKey(config)) }),
+    isOwn: true,
     close: () => node.stop(),
   };
 }
@@ -155,7 +157,7 @@ async function sendOne(client: SafelightClient, path: string): Promise<Outcome> 
 
 function show(outcomes: readonly Outcome[]): void {
   const rows = outcomes.flatMap(({ name, image, refusal }) => {
-    if (!image) return [[name, '', '', '', '', '', refusal ?? '']];
+    if (!image) return [[name, '', '', '', '', '', '', refusal ?? '']];
     return PRESETS.map((preset, index) => {
       const made = image.renditions.find((rendition) => rendition.preset === preset);
       const first = index === 0 ? [name, `${image.width}×${image.height}`, bytesText(image.bytes)] : ['', '', ''];
@@ -174,5 +176,7 @@ function show(outcomes: readonly Outcome[]): void {
     `\n${outcomes.filter(({ image }) => image).length} of ${outcomes.length} pictures: ${bytesText(originals)} sent, ` +
       `${bytesText(renditions)} of renditions made in ${(renderMs / 1000).toFixed(1)} CPU seconds.\n`,
   );
-  for (const { image } of outcomes) if (image) for (const preset of PRESETS) console.log(image.urls[preset]);
+  for (const { name, image } of outcomes) {
+    if (image) console.log([name, ...PRESETS.map((preset) => `  ${preset.padEnd(8)}${image.urls[preset]}`)].join('\n'));
+  }
 }

@@ -6,7 +6,11 @@ export function drawTable(head: readonly string[], rows: readonly (readonly stri
       .map((width, column) => (cells[column] ?? '').padEnd(width))
       .join('  ')
       .trimEnd();
-  return [line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+  // The last column may hold a sentence; a rule as long as that would only wrap.
+  const rule = widths.map((width, column) =>
+    '─'.repeat(column === head.length - 1 ? (head[column] ?? '').length : width),
+  );
+  return [line(head), line(rule), ...rows.map(line)].join('\n');
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteSemaphore, TooManyWaitersError } from './byte-semaphore.ts';
@@ -87,8 +88,10 @@ describe('a semaphore by bytes', () => {
     const release = await semaphore.acquire(1);
     const admitted = semaphore.acquire(1, abort.signal);
     release();
+    const giveBack = await admitted;
+    expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     abort.abort();
-    (await admitted)();
+    giveBack();
     expect(semaphore.bytesHeld).toBe(0);
   });
 

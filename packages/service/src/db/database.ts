@@ -36,6 +36,7 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool;
   readonly #listener: Listener;
   readonly #named: boolean;
+  #closing = false;
 
   constructor(options: DatabaseOptions) {
     this.#named = options.namedStatements;
@@ -47,7 +48,9 @@ export class Database implements Queryable {
       statement_timeout: STATEMENT_MS_MAX,
       options: '-c search_path=safelight',
     });
-    this.#pool.on('error', options.onError);
+    this.#pool.on('error', (error) => {
+      if (!this.#closing) options.onError(error);
+    });
     // A client that is on its way out of the pool has no other listener, and an unheard error ends the process.
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
     this.#listener = new Listener(options.connection, options.onError);
@@ -84,6 +87,7 @@ export class Database implements Queryable {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#listener.close();
     await this.#pool.end();
   }

@@ -23,7 +23,7 @@ export async function followAsEvents(
     throw new ProblemError('overloaded', { bound: { name: 'eventStreamsMax', limit: STREAMS_MAX } });
   }
   const afterPosition = Number(request.headers['last-event-id'] ?? 0);
-  const signal = AbortSignal.any([goneSignal(request), context.closing]);
+  const signal = AbortSignal.any([goneSignal(reply), context.closing]);
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {

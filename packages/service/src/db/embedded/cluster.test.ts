@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -64,8 +64,12 @@ describe('a cluster', () => {
     expect(statSync(connection.host).mode & 0o777).toBe(0o700);
     expect(statSync(join(directory, 'superuser-password')).mode & 0o777).toBe(0o600);
 
-    await query(connection, `ALTER ROLE postgres PASSWORD 'hunter2' nonsense`).catch(() => undefined);
+    const wrong = `ALTER ROLE postgres PASSWORD 'hunter2' nonsense`;
+    await query(connection, wrong).catch(() => undefined);
     expect(lines.join('\n')).toContain('nonsense');
+    expect(lines.join('\n')).not.toContain('STATEMENT');
+    await query({ ...connection, options: '-c log_min_error_statement=error' }, wrong).catch(() => undefined);
+    await eventually(() => lines.join('\n').includes('STATEMENT'), 'the statement is logged');
     expect(lines.join('\n')).not.toContain('hunter2');
     expect(lines.join('\n')).not.toContain(connection.password);
   });
@@ -167,10 +171,12 @@ describe('a cluster', () => {
     expect(await query(connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  test('runs below a folder that is closed to everybody else', async () => {
+  test('runs, data and binaries, below a folder that is closed to everybody else', async () => {
     const closed = join(temporaryFolder(0o700), 'home');
     mkdirSync(closed, { mode: 0o700 });
-    const { connection } = await start(join(closed, 'postgres'));
+    const binaries = { ...findBinaries(), directory: join(closed, 'native') };
+    cpSync(findBinaries().directory, binaries.directory, { recursive: true, verbatimSymlinks: true });
+    const { connection } = await start(join(closed, 'postgres'), { binaries });
     expect(await query(connection, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 

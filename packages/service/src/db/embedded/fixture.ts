@@ -67,7 +67,7 @@ export function serverPids(directory: string, name: string): number[] {
 }
 
 export async function query<Row extends pg.QueryResultRow>(
-  connection: EmbeddedCluster['connection'],
+  connection: pg.ClientConfig,
   text: string,
   values: unknown[] = [],
 ): Promise<Row[]> {

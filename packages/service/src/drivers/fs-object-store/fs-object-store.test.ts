@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -51,7 +51,6 @@ describe('the folder of an object store', () => {
   });
 
   it('keeps nothing in staging after a write that failed, and no descriptor after any', async () => {
-    const before = await openDescriptors();
     await store.put(key, randomBytes(1_000_000));
     await expect(store.put(key, Buffer.from('x'))).rejects.toThrow(ObjectExistsError);
     const source = Readable.from([randomBytes(2_000_000)]);
@@ -62,7 +61,7 @@ describe('the folder of an object store', () => {
     stream.destroy();
     await new Promise((resolve) => stream.once('close', resolve));
     expect(await readdir(join(directory, 'staging'))).toEqual([]);
-    expect(await openDescriptors()).toBe(before);
+    await expect.poll(() => openDescriptors(directory)).toEqual([]);
   });
 
   it('is listed whole when one fan-out folder holds hundreds', async () => {
@@ -150,9 +149,10 @@ describe('the folder of an object store', () => {
   });
 });
 
-/** Those on files alone: sockets and pipes of the test runner come and go. */
-async function openDescriptors(): Promise<number | undefined> {
-  if (process.platform !== 'linux') return undefined;
-  const listing = execFileSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' });
-  return listing.split('\n').filter((line) => line.includes('safelight-objects-')).length;
+/** This process's descriptors on files below `directory`; a stream closes its own a moment after its end. */
+async function openDescriptors(directory: string): Promise<string[]> {
+  if (process.platform !== 'linux') return [];
+  const names = await readdir('/proc/self/fd');
+  const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  return paths.filter((path) => path.startsWith(directory));
 }

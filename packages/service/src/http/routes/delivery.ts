@@ -33,7 +33,7 @@ export function deliveryHandlers(context: HttpContext) {
       if (!Object.hasOwn(PRESETS, params.preset)) throw new ProblemError('preset_not_found');
       const transformation = PRESETS[params.preset as PresetName];
       const version = versionOf(transformation);
-      const object = await findRendition(context, request, params, transformation);
+      const object = await findRendition(context, reply, params, transformation);
       return sendObject(context, request, reply, object, query.v === version ? IMMUTABLE : REVALIDATED);
     },
   };
@@ -61,7 +61,7 @@ async function deliverOriginal(
 /** The object of a rendition, from memory, or from the database once it is ready; waits for it as long as it may. */
 async function findRendition(
   context: HttpContext,
-  request: FastifyRequest,
+  reply: FastifyReply,
   params: DeliveryParams,
   transformation: string,
 ): Promise<Deliverable> {
@@ -70,7 +70,7 @@ async function findRendition(
   const { tenantId } = tenant;
   const cached = context.deliveries.get(tenantId, params.image, transformation);
   if (cached) return cached;
-  const rendition = await awaitRendition(context, request, tenantId, params.image, transformation);
+  const rendition = await awaitRendition(context, reply, tenantId, params.image, transformation);
   if (rendition.state === 'failed') {
     const { cause } = rendition;
     throw new ProblemError('rendition_failed', { ...(cause && { cause, detail: cause.message }) });
@@ -89,7 +89,7 @@ async function findRendition(
 
 async function awaitRendition(
   context: HttpContext,
-  request: FastifyRequest,
+  reply: FastifyReply,
   tenantId: string,
   imageId: string,
   transformation: string,
@@ -109,7 +109,7 @@ async function awaitRendition(
       if (!rendition) continue;
       hint('jobs');
     }
-    signal ??= goneSignal(request);
+    signal ??= goneSignal(reply);
     const leftMs = until - clock.monotonic();
     if (!rendition || leftMs <= 0 || signal.aborted || context.closing.aborted) {
       throw new ProblemError('rendition_pending', {

@@ -54,7 +54,7 @@ async function create(context: HttpContext, request: FastifyRequest, reply: Fast
     await key.release();
     throw error;
   }
-  const ended = query.wait ? await waitForImage(context, request, image, query.wait) : image;
+  const ended = query.wait ? await waitForImage(context, reply, image, query.wait) : image;
   reply.header('location', `${base}/v1/images/${image.imageId}`).header('cache-control', 'no-store');
   const isDone = ended.renditions.every((rendition) => rendition.state !== 'pending');
   return reply.code(isDone ? 201 : 202).send(toImageResource(ended, tenant, base));

@@ -69,11 +69,11 @@ type Paint = (x: number, y: number) => readonly number[];
 /** Something with a photograph's spectrum: broad gradients, edges at all angles, texture and grain. `x`, `y` in 0..1. */
 function landscape(): Paint {
   const random = mulberry32(20_240_229);
-  const waves = Array.from({ length: 24 }, (_, octave) => ({
-    fx: (random() - 0.5) * 1.35 ** octave * 3,
-    fy: (random() - 0.5) * 1.35 ** octave * 3,
+  const waves = Array.from({ length: 10 }, (_, octave) => ({
+    fx: (random() - 0.5) * 1.9 ** octave * 2,
+    fy: (random() - 0.5) * 1.9 ** octave * 2,
     phase: random() * 6.28,
-    height: 0.9 ** octave,
+    height: 0.8 ** octave,
   }));
   return (x, y) => {
     let field = 0;
@@ -86,16 +86,23 @@ function landscape(): Paint {
   };
 }
 
-/** A picture of `width` × `height` pixels, painted at most 2000 wide and enlarged from there. */
+/** A picture of `width` × `height` pixels, painted at most 1000 wide and enlarged from there. */
 export function photo(width: number, height: number): Sharp {
   const [w, h] = [Math.min(width, 1000), Math.round((Math.min(width, 1000) * height) / width)];
   return open(paint(w, h, landscape()), w, h, 3).resize(width, height, { fit: 'fill', kernel: 'cubic' });
 }
 
 function paint(width: number, height: number, at: Paint): Buffer {
-  const pixels: number[] = [];
-  for (let y = 0; y < height; y += 1) for (let x = 0; x < width; x += 1) pixels.push(...at(x / width, y / height));
-  return Buffer.from(Uint8ClampedArray.from(pixels).buffer);
+  const channels = at(0, 0).length;
+  const pixels = new Uint8ClampedArray(width * height * channels);
+  let next = 0;
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      pixels.set(at(x / width, y / height), next);
+      next += channels;
+    }
+  }
+  return Buffer.from(pixels.buffer);
 }
 
 function open(data: Buffer, width: number, height: number, channels: 3 | 4, pageHeight?: number): Sharp {

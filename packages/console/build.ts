@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,16 +20,33 @@ export async function buildConsole(): Promise<{ readonly directory: string; read
   const digest = await digestOfSources();
   if ((await builtFrom()) === digest) return { directory: CONSOLE_DIRECTORY, built: false };
   const aside = join(ROOT, 'node_modules', `.console-${process.pid}`);
-  // Imported only when it is needed: an installation with a built page runs without its build tools.
-  const { build } = await import('vite');
   try {
-    await build({ root: ROOT, logLevel: 'warn', build: { outDir: aside, emptyOutDir: true } });
+    await runVite(['build', '--outDir', aside, '--emptyOutDir', '--logLevel', 'warn']);
     await writeFile(join(aside, HASH_FILE), digest);
     await putInPlace(aside, digest);
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
   return { directory: CONSOLE_DIRECTORY, built: true };
+}
+
+/**
+ * In a process of its own: its bundler stays out of the service's memory, and the page does not depend on the
+ * environment of whoever builds it (under NODE_ENV=test React would be bundled with its development checks).
+ */
+async function runVite(args: readonly string[]): Promise<void> {
+  const vite = fileURLToPath(new URL('bin/vite.js', import.meta.resolve('vite/package.json')));
+  const child = spawn(process.execPath, [vite, ...args], {
+    cwd: ROOT,
+    env: { NODE_ENV: 'production' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint += text;
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  if (code !== 0) throw new Error(`the page could not be built (vite ended with ${code ?? signal}):\n${complaint}`);
 }
 
 async function putInPlace(aside: string, digest: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ImagePage } from '@safelight/contract';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildConsole } from '../../packages/console/build.ts';
@@ -81,6 +82,11 @@ describe.skipIf(isWaived)('the page at /', () => {
       .locator('img')
       .evaluateAll((images) => images.map((image) => (image as HTMLImageElement).naturalWidth));
 
+  async function listedIds(): Promise<string[]> {
+    const { images } = (await (await safelight.fetch('/v1/images?limit=200')).json()) as ImagePage;
+    return images.map(({ id }) => id);
+  }
+
   test('shows each picture being sent and developed, and then its three renditions', async () => {
     await sendPictures(['meadow.jpg', 'chart.png']);
     for (const name of ['meadow.jpg', 'chart.png']) {
@@ -126,6 +132,21 @@ describe.skipIf(isWaived)('the page at /', () => {
     expect(await card('holiday.jpg').getByRole('button', { name: 'Try again' }).count()).toBe(0);
     await card('holiday.jpg').getByRole('button', { name: 'Dismiss' }).click();
     expect(await card('holiday.jpg').count()).toBe(0);
+  });
+
+  test('tells how far a slow upload has come, and stops it when asked', async () => {
+    const network = await context.newCDPSession(page);
+    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 400_000 };
+    await network.send('Network.emulateNetworkConditions', slow);
+    const before = await listedIds();
+    const buffer = Buffer.concat([await page.screenshot({ type: 'jpeg' }), Buffer.alloc(3_000_000)]);
+    await page.locator('input[type=file]').first().setInputFiles({ name: 'slow.jpg', mimeType: 'image/jpeg', buffer });
+    await card('slow.jpg')
+      .getByText(/^Sending [1-9]\d? %$/)
+      .waitFor();
+    await card('slow.jpg').getByRole('button', { name: 'Cancel' }).click();
+    await card('slow.jpg').waitFor({ state: 'detached' });
+    expect(await listedIds()).toEqual(before);
   });
 
   test('opens a rendition large, walks to the others by the arrow keys, and gives the focus back on Esc', async () => {

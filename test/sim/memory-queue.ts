@@ -35,17 +35,30 @@ export class MemoryQueue {
     this.#weights = weights;
   }
 
-  enqueue(job: NewJob): { jobId: string; joined: boolean } {
-    const start = this.#charge(job.tenantId, job.lane, job.costMicros);
-    const fresh = this.#find((other) => isOf(other, job.tenantId, job.originalId) && other.token === 0);
-    if (!fresh) {
-      this.jobs.set(job.jobId, newMemoryJob(job, start, this.nowMs));
-      return { jobId: job.jobId, joined: false };
+  enqueue(job: NewJob): { jobId: string; joined: boolean } | undefined {
+    return this.enqueueMany([job])[0];
+  }
+
+  /** Charges and stores all, then moves those that joined a job in a less urgent lane. */
+  enqueueMany(jobs: readonly NewJob[]): { jobId: string; joined: boolean }[] {
+    const stored = jobs.map((job) => this.#store(job));
+    for (const [index, job] of jobs.entries()) {
+      const into = stored[index];
+      if (into && into.jobId !== job.jobId) this.#move(into, job.lane, job.costMicros);
     }
-    fresh.costMicros += job.costMicros;
-    fresh.bytesPredicted = Math.max(fresh.bytesPredicted, job.bytesPredicted);
-    this.#move(fresh, job.lane, job.costMicros);
-    return { jobId: fresh.jobId, joined: true };
+    return stored.map(({ jobId }, index) => ({ jobId, joined: jobId !== jobs[index]?.jobId }));
+  }
+
+  #store(job: NewJob): MemoryJob {
+    const start = this.#charge(job.tenantId, job.lane, job.costMicros);
+    const [fresh] = this.#all((other) => isOf(other, job.tenantId, job.originalId) && other.token === 0);
+    const into = fresh ?? newMemoryJob(job, start, this.nowMs);
+    this.jobs.set(into.jobId, into);
+    if (fresh) {
+      fresh.costMicros += job.costMicros;
+      fresh.bytesPredicted = Math.max(fresh.bytesPredicted, job.bytesPredicted);
+    }
+    return into;
   }
 
   claim(nodeId: string, jobsMax: number): MemoryJob[] {
@@ -187,10 +200,6 @@ export class MemoryQueue {
 
   #all(matches: (job: MemoryJob) => boolean): MemoryJob[] {
     return [...this.jobs.values()].filter(matches);
-  }
-
-  #find(matches: (job: MemoryJob) => boolean): MemoryJob | undefined {
-    return this.#all(matches)[0];
   }
 }
 

@@ -20,7 +20,7 @@ const BOUNDARY = '----safelight-test-boundary';
 export const FORM_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 
 /** A multipart body of the parts; `end` false leaves out the closing boundary. */
-export function formBody(parts: readonly Part[], end = true): Buffer {
+export function formBody(parts: readonly Part[], end = true): Buffer<ArrayBuffer> {
   const pieces = parts.flatMap(({ name, filename, headers = {}, body }) => {
     const file = filename === undefined ? '' : `; filename="${filename}"`;
     const lines = Object.entries(headers).map(([header, value]) => `${header}: ${value}\r\n`);

@@ -1,12 +1,12 @@
 import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import type { CardActions, Shown } from './components/card-actions.ts';
 import { ConfirmDelete } from './components/confirm-delete.tsx';
 import { ContactSheet } from './components/contact-sheet.tsx';
 import { DropVeil } from './components/drop-veil.tsx';
 import { DropZone } from './components/drop-zone.tsx';
 import { Header } from './components/header.tsx';
-import { Lightbox, type Shown } from './components/lightbox.tsx';
+import { Lightbox } from './components/lightbox.tsx';
 import { LostNotice } from './components/lost-notice.tsx';
-import type { CardActions } from './components/picture-card.tsx';
 import { Said } from './components/said.tsx';
 import { copyText } from './copy-text.ts';
 import type { Darkroom } from './darkroom.ts';

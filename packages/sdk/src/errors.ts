@@ -80,7 +80,7 @@ export async function errorOfResponse(response: Response): Promise<SafelightErro
 }
 
 /** Seconds in `Retry-After`, which is a number or a date (RFC 9110 §10.2.3); a date is measured by the answer's own `Date`. */
-export function retryAfterSeconds(headers: Headers): number | undefined {
+function retryAfterSeconds(headers: Headers): number | undefined {
   const text = headers.get('retry-after')?.trim();
   if (!text) return undefined;
   if (/^\d+$/.test(text)) return Number(text);

@@ -1,5 +1,6 @@
 import type { Card } from '../state.ts';
-import { type CardActions, PictureCard } from './picture-card.tsx';
+import type { CardActions } from './card-actions.ts';
+import { PictureCard } from './picture-card.tsx';
 
 interface ContactSheetProps {
   readonly cards: readonly Card[];

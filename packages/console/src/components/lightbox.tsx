@@ -2,14 +2,9 @@ import type { Rendition } from '@safelight/contract';
 import { useEffect } from 'react';
 import type { Card, ImageCard } from '../state.ts';
 import { formatBytes, formatSize, inOrder, nameOf, renditionName } from '../words.ts';
+import type { Shown } from './card-actions.ts';
 import { Icon } from './icon.tsx';
 import { Modal } from './modal.tsx';
-
-/** Which rendition of which card is shown large. */
-export interface Shown {
-  readonly key: string;
-  readonly renditionId: string;
-}
 
 interface LightboxProps {
   readonly shown: Shown | undefined;

@@ -22,7 +22,8 @@ export function Modal({ label, className, onClose, children }: ModalProps) {
       ref={dialog}
       className={className}
       aria-label={label}
-      onClose={onClose}
+      // A dialog that is open again by the time it hears of its closing was only mounted twice (React's strict mode).
+      onClose={(event) => !event.currentTarget.open && onClose()}
       onClick={(event) => event.target === event.currentTarget && onClose()}
     >
       {children}

@@ -1,21 +1,10 @@
 import { memo } from 'react';
 import type { Card, ImageCard, UploadCard } from '../state.ts';
 import { curlOf, formatBytes, formatSize, formatTime, nameOf } from '../words.ts';
+import type { CardActions } from './card-actions.ts';
 import { Icon } from './icon.tsx';
-import type { Shown } from './lightbox.tsx';
 import { Print } from './print.tsx';
 import { Renditions } from './renditions.tsx';
-
-/** What can be done to a card. */
-export interface CardActions {
-  copy(text: string): void;
-  show(shown: Shown): void;
-  askToDelete(card: ImageCard): void;
-  retry(key: string): void;
-  dismiss(key: string): void;
-  /** A rendition stands where the local preview stood. */
-  developed(key: string): void;
-}
 
 /** One picture, from the drop to its renditions. Drawn again only when it has changed itself. */
 export const PictureCard = memo(function PictureCard({ card, actions }: { card: Card; actions: CardActions }) {

@@ -1,8 +1,8 @@
 import { useState } from 'react';
 import { type Card, isSettled } from '../state.ts';
 import { largestReady } from '../words.ts';
+import type { CardActions } from './card-actions.ts';
 import { Icon } from './icon.tsx';
-import type { CardActions } from './picture-card.tsx';
 
 /** The picture itself: red as under the lamp while it is sent and developed, in its own colours when it is ready. */
 export function Print({ card, name, actions }: { card: Card; name: string; actions: CardActions }) {

@@ -1,8 +1,8 @@
 import type { Rendition } from '@safelight/contract';
 import type { ImageCard } from '../state.ts';
 import { formatBytes, formatSaving, formatSize, inOrder, nameOf, renditionName } from '../words.ts';
+import type { CardActions } from './card-actions.ts';
 import { Icon } from './icon.tsx';
-import type { CardActions } from './picture-card.tsx';
 
 interface RenditionsProps {
   readonly card: ImageCard;

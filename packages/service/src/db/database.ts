@@ -46,7 +46,9 @@ export class Database implements Queryable {
       connectionTimeoutMillis: CONNECT_MS_MAX,
       idleTimeoutMillis: IDLE_MS_MAX,
       statement_timeout: STATEMENT_MS_MAX,
-      options: '-c search_path=safelight',
+      // Tables here grow from nothing to millions of rows within minutes: a plan kept from before would read them whole
+      // (measured: 50 ms instead of 0.5 on 300,000 jobs). Planning anew takes 0.03-0.1 ms; JIT would take a hundred.
+      options: '-c search_path=safelight -c plan_cache_mode=force_custom_plan -c jit=off',
     });
     this.#pool.on('error', (error) => {
       if (!this.#closing) options.onError(error);

@@ -21,7 +21,16 @@ export interface LogHead {
   readonly logHash: Uint8Array;
 }
 
+/** The log's head as the fence found it. */
+export interface FencedHead extends LogHead {
+  /** A transaction id: no event of an older transaction will ever come. */
+  readonly floor: string;
+  /** The database's time, to the millisecond. */
+  readonly now: Date;
+}
+
 interface HeadRow {
+  floor: string;
   log_position: number;
   log_hash: Buffer;
   now: Date;
@@ -40,7 +49,7 @@ export async function acquireSealerLease(
   database: Database,
   holder: string,
   leaseMs: number,
-): Promise<{ lease: SealerLease; head: LogHead & { readonly now: Date } } | undefined> {
+): Promise<{ lease: SealerLease; head: FencedHead } | undefined> {
   return database.transaction(async (tx) => {
     const [row] = await tx.query<HeadRow & { token: number }>(ACQUIRE_SEALER_LEASE, [holder, leaseMs]);
     if (!row) return undefined;
@@ -66,15 +75,14 @@ export async function tellSealer(database: Database): Promise<void> {
 
 /**
  * Every writing transaction of the sealer begins here; until its commit the lease cannot pass to another.
- * @returns where the log stands, and the database's time.
  * @throws DeposedError
  */
-export async function fence(tx: Transaction, lease: SealerLease): Promise<LogHead & { readonly now: Date }> {
+export async function fence(tx: Transaction, lease: SealerLease): Promise<FencedHead> {
   const [row] = await tx.query<HeadRow>(FENCE_SEALER, [lease.holder, lease.token, String(FROZEN_MS_MAX)]);
   if (!row) throw new DeposedError(`the sealer's lease ${lease.token} has passed to another`);
   return headOf(row);
 }
 
-function headOf(row: HeadRow): LogHead & { readonly now: Date } {
-  return { logPosition: row.log_position, logHash: row.log_hash, now: row.now };
+function headOf(row: HeadRow): FencedHead {
+  return { logPosition: row.log_position, logHash: row.log_hash, floor: row.floor, now: row.now };
 }

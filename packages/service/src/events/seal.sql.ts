@@ -1,24 +1,29 @@
 import { statement } from '../db/statement.ts';
 
-/** One look at the inbox: whether something can be sealed, and whether something waits. Two index probes. */
+/**
+ * One look at the inbox: no row when it is empty, else whether its first event can be sealed. The first entry of the
+ * index, from the floor on: below it nothing can be, and a long-lived snapshot (a dump) may keep thousands of dead
+ * entries there.
+ */
 export const LOOK_AT_INBOX = statement(
   'event_inbox_look',
-  `SELECT EXISTS (SELECT FROM event_inbox WHERE xid < pg_snapshot_xmin(pg_current_snapshot())) AS ready,
-     EXISTS (SELECT FROM event_inbox) AS waiting`,
+  `SELECT xid < pg_snapshot_xmin(pg_current_snapshot()) AS ready FROM event_inbox
+   WHERE xid >= (SELECT floor FROM sealer_state) ORDER BY xid, sequence LIMIT 1`,
 );
 
 /**
  * The oldest events whose order is settled: every transaction with a smaller id has ended, so nothing can appear
  * before them any more. Runs after the fence in a statement of its own, whose snapshot sees what the last batch left.
- * Ordered by the index on (xid, sequence). $1 events at most.
+ * Ordered by the index on (xid, sequence). $1 events at most, $2 floor.
  */
 export const PICK_SETTLED_EVENTS = statement(
   'event_inbox_pick',
-  `SELECT i.tenant_id, i.event_id, i.type, i.subject, i.image_id, i.actor,
+  `SELECT i.xid::text AS xid, i.tenant_id, i.event_id, i.type, i.subject, i.image_id, i.actor,
      (extract(epoch FROM i.at) * 1000000)::bigint AS at_us, i.data::text AS data_text, i.personal::text AS personal_text, i.salt,
      coalesce(h.position, 0) AS head_position, h.hash AS head_hash
    FROM (
-     SELECT * FROM event_inbox WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, sequence LIMIT $1
+     SELECT * FROM event_inbox WHERE xid >= $2::xid8 AND xid < pg_snapshot_xmin(pg_current_snapshot())
+     ORDER BY xid, sequence LIMIT $1
    ) i
    LEFT JOIN event_heads h ON h.tenant_id = i.tenant_id
    ORDER BY i.xid, i.sequence`,
@@ -27,7 +32,8 @@ export const PICK_SETTLED_EVENTS = statement(
 /**
  * Moves a batch from the inbox to the log with its positions and links ($1-$7, side by side), moves the heads of its
  * tenants ($8-$11), renews the lease, and tells the followers once. The events' own fields never leave the database.
- * $12 token, $13 lease length in ms, $14 log position, $15 log hash, $16 channel, $17 payload.
+ * $12 token, $13 lease length in ms, $14 log position, $15 log hash, $16 channel, $17 payload,
+ * $18 floor.
  */
 export const SEAL_EVENTS = statement(
   'event_seal',
@@ -50,7 +56,7 @@ export const SEAL_EVENTS = statement(
        SET position = excluded.position, hash = excluded.hash, log_position = excluded.log_position
    ), state AS (
      UPDATE sealer_state
-     SET log_position = $14, log_hash = $15, lease_until = clock_timestamp() + $13 * interval '1 ms'
+     SET log_position = $14, log_hash = $15, floor = $18::xid8, lease_until = clock_timestamp() + $13 * interval '1 ms'
      WHERE token = $12
    )
    SELECT count(*) AS sealed, pg_notify($16, $17) FROM sealed`,

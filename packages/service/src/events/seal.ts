@@ -26,6 +26,7 @@ export interface SealedBatch {
 }
 
 interface PickedRow {
+  xid: string;
   tenant_id: string;
   event_id: string;
   type: string;
@@ -52,8 +53,8 @@ interface LinkedEvent {
 
 /** Whether events can be sealed now (`ready`), and whether some are there at all (`waiting`). */
 export async function lookAtInbox(database: Database): Promise<{ ready: boolean; waiting: boolean }> {
-  const [row] = await database.query<{ ready: boolean; waiting: boolean }>(LOOK_AT_INBOX);
-  return row ?? { ready: false, waiting: false };
+  const [row] = await database.query<{ ready: boolean }>(LOOK_AT_INBOX);
+  return { ready: row?.ready ?? false, waiting: row !== undefined };
 }
 
 /**
@@ -63,7 +64,7 @@ export async function lookAtInbox(database: Database): Promise<{ ready: boolean;
 export async function sealBatch(database: Database, lease: SealerLease, leaseMs: number): Promise<SealedBatch> {
   return database.transaction(async (tx) => {
     const log = await fence(tx, lease);
-    const rows = await tx.query<PickedRow>(PICK_SETTLED_EVENTS, [BATCH_EVENTS_MAX]);
+    const rows = await tx.query<PickedRow>(PICK_SETTLED_EVENTS, [BATCH_EVENTS_MAX, log.floor]);
     if (rows.length === 0) return { events: 0, heads: [], log, at: log.now };
     const batch = linkRows(rows, log);
     await writeBatch(tx, batch, lease, leaseMs);
@@ -72,6 +73,7 @@ export async function sealBatch(database: Database, lease: SealerLease, leaseMs:
 }
 
 interface LinkedBatch {
+  readonly floor: string;
   readonly events: readonly LinkedEvent[];
   readonly heads: readonly TenantHead[];
   readonly log: LogHead;
@@ -99,7 +101,7 @@ function linkRows(rows: readonly PickedRow[], start: LogHead): LinkedBatch {
       logHash: nextLogHash,
     };
   });
-  return { events, heads: [...heads.values()], log: { logPosition, logHash } };
+  return { events, heads: [...heads.values()], log: { logPosition, logHash }, floor: rows.at(-1)?.xid ?? '0' };
 }
 
 function chained(row: PickedRow, personalDigest: Buffer | null): ChainedEvent {
@@ -137,6 +139,7 @@ async function writeBatch(tx: Transaction, batch: LinkedBatch, lease: SealerLeas
     Buffer.from(log.logHash),
     EVENTS_CHANNEL,
     tenants.length <= PAYLOAD_BYTES_MAX ? tenants : '',
+    batch.floor,
   ]);
   invariant(written?.sealed === events.length, `${events.length} events were numbered, ${written?.sealed} moved`);
 }

@@ -178,7 +178,7 @@ export class Term {
 
 interface TermStart {
   readonly lease: SealerLease;
-  readonly head: LogHead & { readonly now: Date };
+  readonly head: FencedHead;
   readonly keeper: AnchorKeeper;
   readonly unsigned: readonly string[];
 }

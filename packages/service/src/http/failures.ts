@@ -16,6 +16,10 @@ export function toProblem(error: unknown): ProblemError {
   }
   if (error instanceof IdempotencyKeyLostError) return new ProblemError('idempotency_key_in_use');
   if (isConnectionLoss(error)) return new ProblemError('database_unavailable');
+  // An id that is longer than any of ours names nothing.
+  if ((error as { code?: unknown } | undefined)?.code === 'FST_ERR_MAX_PARAM_LENGTH') {
+    return new ProblemError('route_not_found');
+  }
   if (isFrameworkRefusal(error)) return new ProblemError('request_invalid', { detail: error.message });
   return new ProblemError('internal');
 }

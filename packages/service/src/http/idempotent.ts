@@ -59,25 +59,41 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
   };
 }
 
-/** Reads the body of a repeat to compare it, keeping nothing. */
-async function readFingerprint({ limits, clock }: HttpContext, request: FastifyRequest): Promise<Uint8Array> {
-  const received = await receive(request.raw, {
-    clock,
-    bytesMax: limits.uploadBytesMax,
-    idleMs: limits.uploadIdleMs,
-    rateMin: limits.uploadRateMin,
-    put: (source) => digestOf(source, limits.uploadBytesMax),
-  });
+/** Reads the body of a repeat to compare it, keeping nothing; within the same bounds as the first. */
+async function readFingerprint(context: HttpContext, request: FastifyRequest): Promise<Uint8Array> {
+  const { limits, clock, uploads } = context;
+  const received = await uploads.count(() =>
+    receive(request.raw, {
+      clock,
+      bytesMax: limits.uploadBytesMax,
+      idleMs: limits.uploadIdleMs,
+      rateMin: limits.uploadRateMin,
+      put: (source, signal) => digestOf(source, limits.uploadBytesMax, signal),
+    }),
+  );
   return fingerprintOf(request, received);
 }
 
-async function digestOf(source: Readable, bytesMax: number): Promise<ObjectDigest> {
+/** Like a store's `putStream`, it leaves the source whole when it fails: an answer must still go out on its socket. */
+async function digestOf(source: Readable, bytesMax: number, signal: AbortSignal): Promise<ObjectDigest> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  const take = (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw new TooManyBytesError(bytesMax);
-    hash.update(chunk);
+    if (bytes > bytesMax) reject(new TooManyBytesError(bytesMax));
+    else hash.update(chunk);
+  };
+  source.on('data', take).once('end', resolve).on('error', reject);
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  source.resume();
+  try {
+    await promise;
+    return { bytes, sha256: hash.digest() };
+  } finally {
+    source.off('data', take).pause();
+    signal.removeEventListener('abort', onAbort);
   }
-  return { bytes, sha256: hash.digest() };
 }

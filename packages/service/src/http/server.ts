@@ -1,11 +1,10 @@
 import { ROUTES, type RouteContract, type RouteId } from '@safelight/contract';
 import Fastify, {
   type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
   type preHandlerAsyncHookHandler,
 } from 'fastify';
 import { newId } from '../core/ids.ts';
+import { answerProblem, answerUnreadable } from './answer-problem.ts';
 import { Auth } from './auth.ts';
 import { registerConsole } from './console.ts';
 import type { HttpDeps } from './deps.ts';
@@ -41,6 +40,9 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, newId('request', deps.clock)),
+    // A path that cannot be read never comes as far as the handlers of errors below.
+    frameworkErrors: (error, request, reply) => answerProblem(request, reply, toProblem(error)),
   });
   app.server.headersTimeout = HEADERS_MS_MAX;
   const session = new LoopbackSession({ tenant: deps.publicTenant, publicUrl: deps.publicUrl, clock: deps.clock });
@@ -109,16 +111,10 @@ function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
 }
 
 function answerFailures(app: FastifyInstance, { log }: HttpDeps): void {
-  const send = (request: FastifyRequest, reply: FastifyReply, problem: ProblemError) => {
-    // What is left of a body that was refused is not read: the connection ends with the answer.
-    if (!request.raw.complete) reply.header('connection', 'close');
-    reply.code(problem.status).headers(problem.headers()).type('application/problem+json');
-    return reply.send(JSON.stringify(problem.body(request.id)));
-  };
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
-    return send(request, reply, problem);
+    return answerProblem(request, reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
     const allow = allowedMethods(request.url);
@@ -135,7 +131,7 @@ function answerFailures(app: FastifyInstance, { log }: HttpDeps): void {
         })
         .send();
     }
-    if (allow.length > 0) return send(request, reply, new ProblemError('method_not_allowed', { allow }));
-    return send(request, reply, new ProblemError('route_not_found'));
+    if (allow.length > 0) return answerProblem(request, reply, new ProblemError('method_not_allowed', { allow }));
+    return answerProblem(request, reply, new ProblemError('route_not_found'));
   });
 }

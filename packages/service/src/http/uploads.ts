@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Bound, PRESETS } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
 import { newId } from '../core/ids.ts';
-import type { Transaction } from '../db/database.ts';
+import { isConnectionLoss, type Transaction } from '../db/database.ts';
 import { type Accepted, acceptImage, type Image } from '../images/index.ts';
 import { predictJob, type Rejection, readTransformation, type SourceFacts } from '../renditions/index.ts';
 import type { Principal, Tenant } from '../tenants/index.ts';
@@ -38,6 +38,11 @@ export class Uploads {
 
   /** @returns the accepted image; throws an error of the catalogue and leaves nothing behind otherwise. */
   async accept(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
+    return this.count(() => this.#accept(request, upload));
+  }
+
+  /** Runs `read`, which reads an upload's body, as one of the uploads that may run at once. */
+  async count<T>(read: () => Promise<T>): Promise<T> {
     const { limits } = this.#deps;
     if (this.#running >= limits.uploadsMax) {
       throw new ProblemError('overloaded', {
@@ -46,24 +51,28 @@ export class Uploads {
     }
     this.#running += 1;
     try {
-      return await this.#accept(request, upload);
+      return await read();
     } finally {
       this.#running -= 1;
     }
   }
 
   async #accept(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
-    const { store, clock, hint } = this.#deps;
+    const { clock, hint, metrics } = this.#deps;
     const objectKey = `${upload.tenant.tenantId}/original/${newId('object', clock)}`;
     const received = await this.#receive(request, objectKey);
-    let accepted: Accepted | undefined;
+    let accepted: Accepted;
     try {
       upload.onFingerprint?.(fingerprintOf(request, received));
       accepted = await this.#commit(request, upload, objectKey, received);
-    } finally {
-      // A failed or needless object is dropped at once; the janitor sweeps what a crash leaves here.
-      if (!accepted || accepted.duplicate) await store.remove([objectKey]).catch(() => undefined);
+    } catch (error) {
+      // The fate of a commit whose answer was lost is unknown: an original may stand on the object, which then must
+      // too, since the repeat of the upload will be found to be its duplicate. The janitor sweeps what no row names.
+      if (!isConnectionLoss(error)) await this.#drop(objectKey);
+      throw error;
     }
+    if (accepted.duplicate) await this.#drop(objectKey);
+    metrics.uploadBytes.inc(received.digest.bytes);
     hint('jobs');
     hint('events');
     return accepted.image;
@@ -81,9 +90,14 @@ export class Uploads {
       });
     } catch (error) {
       if (!(error instanceof PartialUploadError)) throw error;
-      await store.remove([objectKey]).catch(() => undefined);
+      await this.#drop(objectKey);
       throw error.cause;
     }
+  }
+
+  /** At once; what a crash leaves instead is swept by the janitor. */
+  async #drop(objectKey: string): Promise<void> {
+    await this.#deps.store.remove([objectKey]).catch(() => undefined);
   }
 
   async #commit(

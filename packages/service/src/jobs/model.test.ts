@@ -96,8 +96,8 @@ describe.each([18, 15] as const)('the SQL and the policy on PostgreSQL %d', (maj
 
   test('agree on every answer and every row after any sequence of commands', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(command, { minLength: 30, maxLength: 120, size: 'max' }), async (commands) => {
-        await superuser.query(`TRUNCATE jobs, tenant_lanes;
+      fc.asyncProperty(fc.array(command, { minLength: 30, maxLength: 90, size: 'max' }), async (commands) => {
+        await superuser.query(`DELETE FROM jobs; DELETE FROM tenant_lanes;
           ALTER SEQUENCE claim_tickets RESTART; ALTER SEQUENCE lane_clock_live RESTART;
           ALTER SEQUENCE lane_clock_normal RESTART; ALTER SEQUENCE lane_clock_batch RESTART;
           UPDATE lane_floors SET floor = 0, clock_noted = 0, next_at = '-infinity', noted_at = '-infinity'`);
@@ -107,7 +107,7 @@ describe.each([18, 15] as const)('the SQL and the policy on PostgreSQL %d', (maj
           expect(await run.rows(), `after step ${step}: ${JSON.stringify(one)}`).toEqual(run.expectedRows());
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 25 },
     );
   });
 });
@@ -203,8 +203,7 @@ class Run {
     const jobs = many.map((each) => this.#job(each));
     const once = jobs.filter((job, at) => jobs.findIndex((other) => other.originalId === job.originalId) === at);
     const enqueued = await this.#stand.database.transaction((tx) => enqueueMany(tx, once));
-    // The statement charges all before it moves any, and so does the order of these calls, unless a join moves lanes.
-    expect(enqueued).toEqual(once.map((job) => this.#model.enqueue(job)));
+    expect(enqueued).toEqual(this.#model.enqueueMany(once));
   }
 
   async #expire(at: number, far: boolean): Promise<void> {
@@ -246,18 +245,15 @@ class Run {
   }
 
   async rows(): Promise<unknown> {
-    const { rows: jobs } =
-      await this.#superuser.query(`SELECT tenant_id, job_id, original_id, lane, state, virtual_start,
-      cost_micros, bytes_predicted, lease_token, leased_by, attempts, crashes, expiries, solitary, cause_code
-      FROM jobs ORDER BY job_id`);
-    const { rows: accounts } = await this.#superuser.query(
-      `SELECT tenant_id, lane, virtual_finish, virtual_charged FROM tenant_lanes
-       WHERE virtual_finish > 0 ORDER BY tenant_id, lane`,
-    );
-    const { rows: clocks } = await this.#superuser.query(
-      `SELECT lane_clock('live') AS live, lane_clock('normal') AS normal, lane_clock('batch') AS batch`,
-    );
-    return { jobs, accounts, clocks: clocks[0] };
+    const { rows } = await this.#superuser.query(`SELECT
+      (SELECT coalesce(json_agg(j ORDER BY job_id), '[]') FROM (SELECT tenant_id, job_id, original_id, lane, state,
+        virtual_start, cost_micros, bytes_predicted, lease_token, leased_by, attempts, crashes, expiries, solitary,
+        cause_code FROM jobs) AS j) AS jobs,
+      (SELECT coalesce(json_agg(a ORDER BY tenant_id, lane), '[]') FROM (SELECT tenant_id, lane, virtual_finish,
+        virtual_charged FROM tenant_lanes WHERE virtual_finish > 0) AS a) AS accounts,
+      json_build_object('live', lane_clock('live'), 'normal', lane_clock('normal'), 'batch', lane_clock('batch'))
+        AS clocks`);
+    return rows[0];
   }
 
   expectedRows(): unknown {

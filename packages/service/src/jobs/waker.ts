@@ -4,7 +4,10 @@ import { parkNode, unparkNode } from './park.sql.ts';
 export interface JobWakerOptions {
   readonly database: Pick<Database, 'query' | 'listen'>;
   readonly nodeId: string;
-  /** Claims what there is room for. Answers true when there was room and nothing to claim: then the node parks. */
+  /**
+   * Claims what there is room for. Answers whether room is left that the queue could not fill: then the node parks.
+   * When room comes about later, call {@link JobWaker.hint}.
+   */
   readonly onWake: () => Promise<boolean>;
   readonly onError: (error: Error) => void;
   readonly pollMs?: number;
@@ -18,8 +21,8 @@ const SECOND_LOOK_MS = 30;
 
 /**
  * Calls `onWake` when there may be a job to claim: told by NOTIFY, hinted by this process, at a given time, or by
- * polling. One call at a time; what arrives meanwhile causes one more. A node that finds nothing parks, looks once more
- * (a job may have come between), and is notified of the next job; a node at work is not, so notifications are sparse.
+ * polling. One call at a time; what arrives meanwhile causes one more. A node with room to spare parks, looks once more
+ * (a job may have come between), and is notified of the next job; a full one is not, so notifications are sparse.
  */
 export class JobWaker {
   readonly #database: Pick<Database, 'query' | 'listen'>;

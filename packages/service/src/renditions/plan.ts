@@ -14,10 +14,7 @@ export interface RenderPlan {
   readonly decoded: Size;
   /** Whether all frames are decoded; else the first alone. */
   readonly animated: boolean;
-  /**
-   * A single output is encoded while it is decoded, without its pixels ever lying in memory as a whole. Not GIF, which
-   * takes its palette from them all: streamed it costs three and a half times the CPU (840 and 246 ms a megapixel).
-   */
+  /** A single output is encoded while it is decoded, without its pixels ever lying in memory as a whole. */
   readonly streamed: boolean;
   /** Largest first. Outputs of one size share its pixels, which are dropped before the next size is made. */
   readonly groups: readonly SizeGroup[];
@@ -75,7 +72,7 @@ export function planRender(source: SourceFacts, transformations: readonly Transf
   return {
     decoded: ordered[0]?.size ?? source,
     animated: ordered.some((group) => group.outputs.some((output) => output.animated)),
-    streamed: transformations.length === 1 && ordered[0]?.outputs[0]?.format !== 'gif',
+    streamed: transformations.length === 1,
     groups: ordered,
   };
 }

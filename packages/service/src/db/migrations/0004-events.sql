@@ -91,7 +91,10 @@ CREATE TABLE sealer_state (
   token bigint NOT NULL DEFAULT 0,
   lease_until timestamptz NOT NULL DEFAULT '-infinity',
   log_position bigint NOT NULL DEFAULT 0,
-  log_hash bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
+  log_hash bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex'),
+  -- The transaction of the last sealed event: nothing of an older one will ever come, so the inbox is read from here.
+  -- A column, not the sealer's memory: on a promoted standby both go back together.
+  floor xid8 NOT NULL DEFAULT '0'
 ) WITH (fillfactor = 10);
 INSERT INTO sealer_state DEFAULT VALUES;
 ALTER TABLE sealer_state OWNER TO safelight_owner;

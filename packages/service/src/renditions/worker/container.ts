@@ -104,21 +104,22 @@ async function inspectWebp(source: ByteSource): Promise<Container> {
     : {};
 }
 
-/** ISO/IEC 14496-12, section 4.2: top-level boxes, each with its length; a picture needs `meta` and then data. */
+const BOX_TYPES: ReadonlySet<string> = new Set(['ftyp', 'meta', 'mdat', 'moov', 'moof', 'free', 'skip', 'uuid']);
+
+/** ISO/IEC 14496-12, section 4.2: top-level boxes, each with its length; a picture needs `meta`, and most have `mdat`. */
 async function inspectBoxes(source: ByteSource): Promise<Container> {
-  const cut = truncated('the file is shorter than its boxes say: part of it is missing');
   let at = 0;
   let meta = false;
   while (at < source.size) {
     const head = await source.read(at, 16);
-    if (head.length < 8) return meta ? {} : cut;
+    const type = head.toString('latin1', 4, 8);
+    // What is no box after the picture is something that was appended.
+    if (!BOX_TYPES.has(type)) break;
     const short = head.readUInt32BE(0);
     const bytes = short === 1 && head.length === 16 ? Number(head.readBigUInt64BE(8)) : short || source.size - at;
-    const type = head.toString('latin1', 4, 8);
-    if (bytes < 8 || !/^[\w ]{4}$/.test(type)) return meta ? {} : corrupt('the file holds a box of no length');
-    if (at + bytes > source.size) return cut;
-    meta ||= type === 'meta';
+    if (bytes < 8) return corrupt('the file holds a box of no length');
     at += bytes;
+    meta ||= type === 'meta';
   }
-  return meta ? {} : cut;
+  return meta && at <= source.size ? {} : truncated('the file is shorter than its boxes say: part of it is missing');
 }

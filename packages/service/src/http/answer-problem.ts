@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from './problem.ts';
+
+const MEDIA_TYPE = 'application/problem+json';
+/** As long as nginx does (lingering_timeout). */
+const LINGER_MS_MAX = 5_000;
+
+/** Answers a problem of the catalogue. */
+export function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: ProblemError): FastifyReply {
+  const body = Buffer.from(JSON.stringify(problem.body(request.id)));
+  reply
+    .code(problem.status)
+    .headers(problem.headers())
+    .header('x-request-id', request.id)
+    .type(MEDIA_TYPE)
+    .header('content-length', body.length);
+  if (request.raw.complete) return reply.send(body);
+  // What is left of a body that was refused is of no use: the connection ends with the answer.
+  return reply.header('connection', 'close').send(Readable.from(lingering(body, request.raw)));
+}
+
+/**
+ * The answer, whole and at once; its end only when the client has stopped sending, for to close a connection with
+ * unread bytes resets it, and the client loses an answer that it has not yet read (RFC 9112, 9.6).
+ */
+async function* lingering(body: Buffer, message: IncomingMessage): AsyncGenerator<Buffer> {
+  yield body;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, LINGER_MS_MAX);
+  message.once('end', resolve).once('close', resolve).once('error', resolve);
+  if (message.complete || message.destroyed) resolve();
+  message.resume();
+  await promise;
+  clearTimeout(timer);
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'The headers of the request are too long.',
+  ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request came too slowly.',
+};
+
+/** Answers what Node's parser could not read as a request, and ends the connection. */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
+  if (error.code !== 'ECONNRESET' && socket.writable) {
+    const detail = UNREADABLE[error.code ?? ''] ?? 'The request is not HTTP as it should be.';
+    const problem = new ProblemError('request_invalid', { detail });
+    const body = JSON.stringify(problem.body(requestId));
+    const headers = {
+      ...problem.headers(),
+      'content-type': MEDIA_TYPE,
+      'content-length': Buffer.byteLength(body),
+      'x-request-id': requestId,
+      connection: 'close',
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${problem.status} Bad Request\r\n${lines.join('')}\r\n${body}`);
+  }
+  socket.destroySoon();
+}

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import type { StrikeKind } from './monkey.ts';
+import { runChaos } from './run.ts';
+
+const SEED = 20_261_122;
+const KILLS_MIN = 12;
+const DECK: readonly StrikeKind[] = [
+  ...(['worker', 'worker', 'worker', 'worker', 'poison', 'probe'] as const),
+  ...(['postmaster', 'postmaster', 'backend', 'backend', 'node', 'everything', 'pauseWorker'] as const),
+];
+
+test('workers, PostgreSQL, the node and all at once are killed under load, and nothing acknowledged is lost', async () => {
+  console.log(`chaos: seed ${SEED}`);
+  const report = await runChaos({
+    seed: SEED,
+    clients: 4,
+    paceMs: 300,
+    deck: DECK,
+    killsMin: KILLS_MIN,
+    msMax: 60_000,
+  });
+  const { strikes, verdict, history } = report;
+  console.log(strikes.map(({ kind, recoveryMs }) => `${kind} ${recoveryMs?.toFixed(0) ?? '-'}`).join(', '));
+  console.log(Object.fromEntries(verdict.counts), Object.fromEntries(history.answers));
+  expect(verdict.violations).toEqual([]);
+  expect(strikes.reduce((sum, { kills }) => sum + kills, 0)).toBeGreaterThanOrEqual(KILLS_MIN);
+  expect(verdict.counts.get('uploads checked')).toBeGreaterThan(10);
+}, 180_000);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { glob, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -50,12 +50,12 @@ async function runVite(args: readonly string[]): Promise<void> {
 }
 
 async function putInPlace(aside: string, digest: string): Promise<void> {
-  await mkdir(dirname(CONSOLE_DIRECTORY), { recursive: true });
+  // Another process may have been first, and a server may serve from there already.
+  if ((await builtFrom()) === digest) return;
   await rm(CONSOLE_DIRECTORY, { recursive: true, force: true });
   try {
     await rename(aside, CONSOLE_DIRECTORY);
   } catch (error) {
-    // Another process was first; that is as good, if it built the same.
     if ((await builtFrom()) !== digest) throw error;
   }
 }

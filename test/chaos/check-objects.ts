@@ -13,7 +13,8 @@ import type { Verdict } from './verdict.ts';
  */
 export async function checkObjects(database: Database, data: string, verdict: Verdict): Promise<void> {
   const store = await openFsObjectStore({ directory: join(data, 'objects') });
-  verdict.count('unreferenced objects swept', await sweepObjects({ database, store, clock: systemClock }, -1));
+  // Younger than a second from now: also what was written in this very millisecond.
+  verdict.count('unreferenced objects swept', await sweepObjects({ database, store, clock: systemClock }, -1_000));
   verdict.count('unfinished writes swept', (await store.sweepUnfinished?.(-1)) ?? 0);
   const rows = await database.query<{ object_key: string; sha256: string }>(
     `SELECT object_key, encode(sha256, 'hex') AS sha256 FROM originals

@@ -66,7 +66,7 @@ export function findNode(data: string): number | undefined {
 
 /** Processes, but this one, that have to do with the folder: by command line, environment, working folder or open file. */
 export function processesOn(folder: string): number[] {
-  const touches = (text: string | undefined) => text !== undefined && text.includes(folder);
+  const touches = (text: string | undefined) => text?.includes(folder) === true;
   return listProcs()
     .filter(({ pid, zombie }) => !zombie && pid !== process.pid)
     .map(({ pid }) => pid)

@@ -2,7 +2,14 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import { AnchorKeeper, type Anchors } from './anchor.ts';
 import { findUnsignedTenants, signHeads } from './checkpoint.ts';
-import { acquireSealerLease, type LogHead, releaseSealerLease, renewSealerLease, type SealerLease } from './lease.ts';
+import {
+  acquireSealerLease,
+  type FencedHead,
+  type LogHead,
+  releaseSealerLease,
+  renewSealerLease,
+  type SealerLease,
+} from './lease.ts';
 import { BATCH_EVENTS_MAX } from './model.ts';
 import { lookAtInbox, type SealedBatch, sealBatch, type TenantHead } from './seal.ts';
 import type { SealingKey } from './sealing-key.ts';

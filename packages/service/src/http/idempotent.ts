@@ -1,8 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { Image as ImageResource } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../db/database.ts';
-import { finishIdempotencyKey, releaseIdempotencyKey, takeIdempotencyKey } from '../images/index.ts';
+import {
+  finishIdempotencyKey,
+  releaseIdempotencyKey,
+  renewIdempotencyKey,
+  takeIdempotencyKey,
+} from '../images/index.ts';
 import type { ObjectDigest } from '../ports/object-store.ts';
 import { TooManyBytesError } from '../ports/object-store.ts';
 import type { HttpContext } from './context.ts';
@@ -10,16 +16,19 @@ import { ProblemError } from './problem.ts';
 import { receive } from './receive.ts';
 import { fingerprintOf } from './uploads.ts';
 
-/** Longer than any upload: a node that died gives its keys back after this. */
-const LEASE_SECONDS = 900;
+/** A node that died gives its keys back after this: long enough for two renewals to be lost. */
+const LEASE_SECONDS = 30;
+const RENEW_EVERY_MS = 10_000;
 
 export type HeldKey =
-  | { readonly state: 'answered'; readonly answer: unknown }
+  | { readonly state: 'answered'; readonly answer: ImageResource }
   | {
       readonly state: 'held';
       readonly setFingerprint: (fingerprint: Uint8Array) => void;
-      readonly finish: (tx: Transaction, answer: unknown) => Promise<void>;
+      readonly finish: (tx: Transaction, answer: ImageResource) => Promise<void>;
       readonly release: () => Promise<void>;
+      /** Called when the request has ended, whichever way. */
+      readonly letGo: () => void;
     };
 
 /**
@@ -35,6 +44,7 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
       setFingerprint: () => undefined,
       finish: async () => undefined,
       release: async () => undefined,
+      letGo: () => undefined,
     };
   }
   const taken = await takeIdempotencyKey(database, tenantId, key, LEASE_SECONDS);
@@ -45,17 +55,23 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
     const fingerprint = await readFingerprint(context, request);
     const isSame = fingerprint.length === taken.fingerprint.length && timingSafeEqual(fingerprint, taken.fingerprint);
     if (!isSame) throw new ProblemError('idempotency_key_reused');
-    return { state: 'answered', answer: taken.answer };
+    return { state: 'answered', answer: taken.answer as ImageResource };
   }
+  const { token } = taken;
   let fingerprint: Uint8Array = new Uint8Array();
+  // An upload may take as long as its client keeps the pace. A renewal that fails is made up for by the next.
+  const renewal = setInterval(() => {
+    renewIdempotencyKey(database, tenantId, key, token, LEASE_SECONDS).catch(() => undefined);
+  }, RENEW_EVERY_MS);
   return {
     state: 'held',
     setFingerprint: (value) => {
       fingerprint = value;
     },
-    finish: (tx, answer) => finishIdempotencyKey(tx, tenantId, key, taken.token, { fingerprint, answer }),
+    finish: (tx, answer) => finishIdempotencyKey(tx, tenantId, key, token, { fingerprint, answer }),
     // When even this fails, the lease gives the key back.
-    release: () => releaseIdempotencyKey(database, tenantId, key, taken.token).catch(() => undefined),
+    release: () => releaseIdempotencyKey(database, tenantId, key, token).catch(() => undefined),
+    letGo: () => clearInterval(renewal),
   };
 }
 

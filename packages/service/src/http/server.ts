@@ -1,8 +1,5 @@
 import { ROUTES, type RouteContract, type RouteId } from '@safelight/contract';
-import Fastify, {
-  type FastifyInstance,
-  type preHandlerAsyncHookHandler,
-} from 'fastify';
+import Fastify, { type FastifyInstance, type preHandlerAsyncHookHandler } from 'fastify';
 import { newId } from '../core/ids.ts';
 import { answerProblem, answerUnreadable } from './answer-problem.ts';
 import { Auth } from './auth.ts';

@@ -16,6 +16,12 @@ export const takeKey = statement(
    RETURNING k.token`,
 );
 
+export const renewKey = statement(
+  'renew_idempotency_key',
+  `UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => $4)
+   WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3`,
+);
+
 export const selectKeyState = statement(
   'select_idempotency_key',
   `SELECT state, fingerprint, answer, extract(epoch FROM lease_until - now())::float8 AS lease_seconds

@@ -1,5 +1,5 @@
 import type { Database, Queryable, Transaction } from '../db/database.ts';
-import { deleteOldKeys, finishKey, releaseKey, selectKeyState, takeKey } from './idempotency.sql.ts';
+import { deleteOldKeys, finishKey, releaseKey, renewKey, selectKeyState, takeKey } from './idempotency.sql.ts';
 
 /** What stands under an Idempotency-Key when a request comes with it. */
 export type KeyState =
@@ -17,7 +17,7 @@ export class IdempotencyKeyLostError extends Error {
 
 /**
  * Takes an Idempotency-Key for a request, before its body is read. The row is leased: when the node dies, the key is
- * free again after `leaseSeconds`, which is longer than any upload may last.
+ * free again after `leaseSeconds`, so whoever holds it renews it meanwhile.
  */
 export async function takeIdempotencyKey(
   database: Database,
@@ -39,6 +39,17 @@ export async function takeIdempotencyKey(
     }
     return { state: 'running', retryAfterSeconds: Math.max(1, Math.min(5, Math.ceil(row?.lease_seconds ?? 1))) };
   });
+}
+
+/** Holds the key for another `leaseSeconds`, unless it was finished, released or taken over. */
+export async function renewIdempotencyKey(
+  database: Database,
+  tenantId: string,
+  key: string,
+  token: number,
+  leaseSeconds: number,
+): Promise<void> {
+  await database.asTenant(tenantId, (tx) => tx.query(renewKey, [tenantId, key, token, leaseSeconds]));
 }
 
 /**

@@ -6,6 +6,7 @@ export {
   finishIdempotencyKey,
   IdempotencyKeyLostError,
   releaseIdempotencyKey,
+  renewIdempotencyKey,
   sweepIdempotencyKeys,
   takeIdempotencyKey,
 } from './idempotency.ts';

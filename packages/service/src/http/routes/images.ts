@@ -1,4 +1,4 @@
-import { ROUTES, TAGS_MAX, tagSchema } from '@safelight/contract';
+import { type Image as ImageResource, ROUTES, TAGS_MAX, tagSchema } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
 import { deleteImage, getImage, type Image, type Lookup, listImages } from '../../images/index.ts';
@@ -39,7 +39,7 @@ async function create(context: HttpContext, request: FastifyRequest, reply: Fast
   const queryTags = readTags(query.tags);
   const base = baseUrl(context, request);
   const key = await takeKeyOf(context, request, tenant.tenantId);
-  if (key.state === 'answered') return reply.code(202).header('idempotency-replayed', 'true').send(key.answer);
+  if (key.state === 'answered') return answer(reply.header('idempotency-replayed', 'true'), key.answer, base);
   let image: Image;
   try {
     image = await context.uploads.accept(request, {
@@ -53,11 +53,19 @@ async function create(context: HttpContext, request: FastifyRequest, reply: Fast
   } catch (error) {
     await key.release();
     throw error;
+  } finally {
+    key.letGo();
   }
   const ended = query.wait ? await waitForImage(context, reply, image, query.wait) : image;
-  reply.header('location', `${base}/v1/images/${image.imageId}`).header('cache-control', 'no-store');
-  const isDone = ended.renditions.every((rendition) => rendition.state !== 'pending');
-  return reply.code(isDone ? 201 : 202).send(toImageResource(ended, tenant, base));
+  return answer(reply, toImageResource(ended, tenant, base), base);
+}
+
+/** 201 when there is nothing left to wait for. */
+function answer(reply: FastifyReply, image: ImageResource, base: string): FastifyReply {
+  return reply
+    .code(image.state === 'pending' ? 202 : 201)
+    .headers({ location: `${base}/v1/images/${image.id}`, 'cache-control': 'no-store' })
+    .send(image);
 }
 
 async function list(context: HttpContext, request: FastifyRequest) {

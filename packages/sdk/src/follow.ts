@@ -59,7 +59,7 @@ export async function* followImage(
         if (event.id !== '') lastEventId = event.id;
         const told = imageEvent(event, response);
         yield told;
-        
+        if (told.type === 'image.deleted') return;
       }
       reconnectMs = parser.retryMs() ?? reconnectMs;
     }

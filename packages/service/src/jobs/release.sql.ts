@@ -14,7 +14,7 @@ export const releaseJob = statement(
        died_at = CASE WHEN $4 = 'dead' THEN clock_timestamp() END,
        cause_code = coalesce($10, cause_code), cause_message = coalesce($11, cause_message),
        virtual_start = greatest(virtual_start, lane_clock(lane)), lease_until = NULL, leased_by = NULL
-     WHERE tenant_id = $1 AND job_id = $2 AND state = 'leased' AND $3::bigint IS NOT NULL
+     WHERE tenant_id = $1 AND job_id = $2 AND state = 'leased' AND lease_token = $3
      RETURNING job_id, state
    )
    SELECT job_id, CASE WHEN state = 'queued' THEN wake_parked_nodes(1) END FROM released`,

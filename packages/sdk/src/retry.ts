@@ -36,7 +36,7 @@ export function retryDelayMs(
 ): number | undefined {
   if (!isRetryable(error) || retry >= policy.retriesMax) return undefined;
   const backoffMs = policy.backoffMs * 2 ** retry * (0.5 + chance / 2);
-  const delayMs = Math.max(0, backoffMs);
+  const delayMs = Math.max((error.retryAfter ?? 0) * 1000, backoffMs);
   return waitedMs + delayMs > policy.waitMsMax ? undefined : delayMs;
 }
 

@@ -23,7 +23,7 @@ export const enqueueJob = statement(
        FROM tenants WHERE tenant_id = $1
      ) AS t
      ON CONFLICT (tenant_id, lane) DO UPDATE SET
-       virtual_finish = least(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
+       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
        virtual_charged = a.virtual_charged + excluded.virtual_charged
      RETURNING a.virtual_finish - (
        SELECT least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint FROM tenants WHERE tenant_id = $1
@@ -62,7 +62,7 @@ export const enqueueJobs = statement(
      FROM (SELECT tenant_id, lane, sum(charge)::bigint AS total FROM input GROUP BY tenant_id, lane) AS g
      ORDER BY g.tenant_id, g.lane
      ON CONFLICT (tenant_id, lane) DO UPDATE SET
-       virtual_finish = least(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
+       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
        virtual_charged = a.virtual_charged + excluded.virtual_charged
      RETURNING a.tenant_id, a.lane, a.virtual_finish
    ), stored AS (

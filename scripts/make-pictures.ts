@@ -116,9 +116,12 @@ async function turnedWithGps(): Promise<Buffer> {
   const upright = paint(width, height, (x, y) => (y > 0.75 ? [20, 30, 200] : x < 0.5 ? [200, 30, 20] : [20, 200, 30]));
   const stored = await open(upright, width, height, 3).rotate(270).raw().toBuffer();
   return open(stored, height, width, 3)
-    .withExif({
-      IFD0: { Orientation: '6', Artist: 'Nobody Inparticular', Copyright: 'CC0 1.0' },
-      IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '51/1 28/1 38/1', GPSLongitudeRef: 'E', GPSLongitude: '0/1 0/1 5/1' },
+    .withMetadata({
+      orientation: 6,
+      exif: {
+        IFD0: { Artist: 'Nobody Inparticular', Copyright: 'CC0 1.0' },
+        IFD3: { GPSLatitudeRef: 'N', GPSLatitude: '51/1 28/1 38/1', GPSLongitudeRef: 'E', GPSLongitude: '0/1 0/1 5/1' },
+      },
     })
     .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
     .toBuffer();

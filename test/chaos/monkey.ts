@@ -29,6 +29,8 @@ export interface Strike {
 }
 
 const BUSY_MS_MAX = 1_500;
+/** A fresh process must be started for it first. */
+const RERUN_MS_MAX = 8_000;
 const AIM_MS_MAX = 150;
 const RECOVERY_MS_MAX = 60_000;
 const PAUSE_WORKER_MS = [300, 2_000] as const;
@@ -175,7 +177,7 @@ export class Monkey {
     if (jobId === undefined) return undefined;
     const holder = () =>
       this.#subject.group().workers.find(({ jobs }) => jobs.some((job) => job.startsWith(jobId) && job !== folder));
-    await until(() => holder() !== undefined, 'the job runs again', BUSY_MS_MAX).catch(() => undefined);
+    await until(() => holder() !== undefined, 'the job runs again', RERUN_MS_MAX).catch(() => undefined);
     return holder();
   }
 

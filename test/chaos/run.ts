@@ -44,9 +44,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const history = new History();
   const verdict = new Verdict();
   const subject = await Subject.start({ env: { SAFELIGHT_WORKERS: '2', SAFELIGHT_LOG_LEVEL: 'error' } });
-  let monkey: Monkey | undefined;
+  const { onStrike } = options;
+  const monkey = new Monkey({
+    subject,
+    random: random.fork(),
+    ...(onStrike && { onStrike: (strike, strikes) => onStrike(strike, strikes, history) }),
+  });
   try {
-    monkey = await rage(subject, { random, pictures, history }, options);
+    await rage(monkey, subject, { random, pictures, history }, options);
     say('peace: the clients rest, the node is stopped and started once more');
     if ((await subject.stop()) !== 0) verdict.add('remains', 'the node did not end in good order on SIGTERM');
     await subject.restart();
@@ -59,7 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   await subject.close(keep);
   return {
     seed: options.seed,
-    strikes: monkey?.strikes ?? [],
+    strikes: monkey.strikes,
     history,
     verdict,
     minutes: (performance.now() - startedAt) / 60_000,
@@ -68,20 +73,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 }
 
 async function rage(
+  monkey: Monkey,
   subject: Subject,
   parts: { readonly random: Random; readonly pictures: Pictures; readonly history: History },
   options: ChaosOptions,
-): Promise<Monkey> {
-  const { random, history } = parts;
+): Promise<void> {
   const over = new AbortController();
-  const { onStrike, killsMin, msMax, deck, paceMs } = options;
-  const monkey = new Monkey({
-    subject,
-    random: random.fork(),
-    ...(onStrike && { onStrike: (strike, strikes) => onStrike(strike, strikes, history) }),
-  });
+  const { killsMin, msMax, deck, paceMs } = options;
   const clients = Array.from({ length: options.clients }, (_, client) =>
-    runClient({ ...parts, subject, client, random: random.fork(), paceMs, signal: over.signal }),
+    runClient({ ...parts, subject, client, random: parts.random.fork(), paceMs, signal: over.signal }),
   );
   const deadline = performance.now() + msMax;
   try {
@@ -90,11 +90,25 @@ async function rage(
     over.abort();
     await Promise.all(clients);
   }
-  return monkey;
 }
 
 /** Everything that must hold in peace, on a running node and after its end. */
 export async function judge(
+  subject: Subject,
+  history: History,
+  verdict: Verdict,
+  say: (what: string) => void = () => undefined,
+): Promise<void> {
+  await judgeRunning(subject, history, verdict, say);
+  say('stopping the node, and looking at what remains');
+  if ((await subject.stop()) !== 0) verdict.add('remains', 'the node did not end in good order on SIGTERM');
+  await checkRemains(subject.data, verdict);
+  await checkAuditCommand(subject.data, verdict);
+  await checkRemains(subject.data, verdict);
+}
+
+/** The part that asks a node that runs. */
+export async function judgeRunning(
   subject: Subject,
   history: History,
   verdict: Verdict,
@@ -113,8 +127,4 @@ export async function judge(
     await checkEvents(database, retried, verdict);
   });
   await checkChain(subject, verdict);
-  if ((await subject.stop()) !== 0) verdict.add('remains', 'the node did not end in good order on SIGTERM');
-  await checkRemains(subject.data, verdict);
-  await checkAuditCommand(subject.data, verdict);
-  await checkRemains(subject.data, verdict);
 }

@@ -7,7 +7,7 @@ import type { Store } from './store.ts';
 import { boundText, troubleOf } from './words.ts';
 
 /** A browser opens six connections to one host (HTTP/1.1): with the two that follow images, these leave one free. */
-const UPLOADS_MAX = 4;
+const UPLOADS_MAX = 3;
 /** Files of one drop; each makes a card. */
 const FILES_MAX = 500;
 

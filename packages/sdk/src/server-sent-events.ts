@@ -32,7 +32,7 @@ export function createEventStreamParser(): EventStreamParser {
 
   function takeField(line: string): void {
     const colon = line.indexOf(':');
-    if (colon === 0) return; // a comment
+    // A comment is a field without a name, and like every unknown one passed over.
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
     if (name === 'data') {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createTestLog, type TestLog } from '../../../../test/support/events.ts';
-import { Database, type SqlValue } from '../db/database.ts';
+import { Database, type SqlValue, type Transaction } from '../db/database.ts';
 import type { Statement } from '../db/statement.ts';
 import { type Anchors, verifyEvents } from './index.ts';
 import { FENCE_SEALER } from './lease.sql.ts';
@@ -32,6 +32,27 @@ const anchorKeys = async () => {
   for await (const { key } of log.store.list('system/anchors/')) keys.push(key);
   return keys;
 };
+
+class CountedDatabase extends Database {
+  queries = 0;
+  transactions = 0;
+  override query<Row>(sql: Statement | string, values?: readonly SqlValue[]): Promise<Row[]> {
+    this.queries += 1;
+    return super.query(sql, values);
+  }
+  override transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    this.transactions += 1;
+    return super.transaction(work);
+  }
+}
+
+const openCounted = () =>
+  new CountedDatabase({
+    connection: log.service,
+    connectionsMax: 2,
+    namedStatements: true,
+    onError: () => undefined,
+  });
 
 describe('the lease', () => {
   test('is held by one of several, who seals what the others hint at, and goes to another when that one stops', async () => {
@@ -191,16 +212,29 @@ describe('at work', () => {
     expect(await verify()).toMatchObject({ findings: [], anchors: 1 });
   });
 
+  test('looks less and less often at events that wait behind an open transaction', async () => {
+    const database = openCounted();
+    const sealer = log.startSealer({ database });
+    await expect.poll(() => sealer.leads).toBe(true);
+    await log.database.transaction(async (tx) => {
+      await tx.query('SELECT pg_current_xact_id()');
+      await log.record(log.tenants.a, 1);
+      sealer.hint();
+      await pause(500);
+      database.queries = 0;
+      database.transactions = 0;
+      await pause(2_000);
+      expect(database.queries).toBeLessThanOrEqual(5);
+      expect(database.transactions).toBe(0);
+      expect(await sealed()).toBe(0);
+    });
+    await expect.poll(sealed, { timeout: 2_000 }).toBe(1);
+    await sealer.stop();
+    await database.close();
+  });
+
   test('costs about a query per second when nothing happens', async () => {
-    class CountedDatabase extends Database {
-      queries = 0;
-      override query<Row>(sql: Statement | string, values?: readonly SqlValue[]): Promise<Row[]> {
-        this.queries += 1;
-        return super.query(sql, values);
-      }
-    }
-    const options = { connection: log.service, connectionsMax: 2, namedStatements: true, onError: () => undefined };
-    const database = new CountedDatabase(options);
+    const database = openCounted();
     const sealer = log.startSealer({ database });
     await expect.poll(() => sealer.leads).toBe(true);
     database.queries = 0;

@@ -35,6 +35,7 @@ export function createOpenApi(version: string, publicUrl: string | undefined): J
 function operation(contract: RouteContract): JsonObject {
   return {
     operationId: contract.id,
+    tags: [tagOf(contract.path)],
     summary: contract.summary,
     ...(contract.scope ? { security: [{ key: [contract.scope] }] } : { security: [] }),
     parameters: [
@@ -46,6 +47,12 @@ function operation(contract: RouteContract): JsonObject {
     responses: { ...successes(contract), ...failures(contract.errors) },
     ...(contract.event && { 'x-safelight-event': contract.event }),
   };
+}
+
+/** Groups operations by what they are about. */
+function tagOf(path: string): string {
+  if (path === '/' || path.startsWith('/v1/images')) return 'images';
+  return path.startsWith('/i/') ? 'delivery' : 'node';
 }
 
 function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject | undefined): JsonObject[] {

@@ -175,8 +175,8 @@ describe.each([18, 15] as const)('the order of claims on PostgreSQL %d', (major)
       await tendQueue(stand.database);
     }
     await superuser.query(`SELECT setval('lane_clock_normal', 5); UPDATE lane_floors SET next_at = '-infinity'`);
-    await fill(TENANT_B, 1);
     await tendQueue(stand.database);
+    await fill(TENANT_B, 1);
     expect(await take(1)).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { backoffMs } from '../core/backoff.ts';
 import { invariant } from '../core/invariant.ts';
-import { type Cause, JOB_STATES, type JobState, LANES, type Lane, type Misfortunes } from './model.ts';
+import { type Cause, type JobState, LANES, type Lane, type Misfortunes } from './model.ts';
 
 /**
  * What the queue decides, without I/O: order, shares, expiry, and what follows each misfortune. The SQL beside it and
@@ -133,8 +133,4 @@ function outcome(event: JobEvent, before: Misfortunes, change: Partial<Outcome>)
   invariant(state === 'queued' || state === 'delayed' || state === 'dead', `a leased job cannot ${event}`);
   const { attempts, crashes, expiries, solitary } = before;
   return { attempts, crashes, expiries, solitary, delayMs: 0, cause: null, ...change, state };
-}
-
-export function isJobState(text: string): text is JobState {
-  return (JOB_STATES as readonly string[]).includes(text);
 }

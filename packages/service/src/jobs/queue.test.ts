@@ -121,6 +121,7 @@ describe.each([18, 15] as const)('the queue on PostgreSQL %d', (major) => {
       expect(current.token).toBe(lost.token + 1);
       expect(await stand.database.transaction((tx) => complete(tx, lost))).toBe(false);
       expect(await stand.database.transaction((tx) => isHeld(tx, lost))).toBe(false);
+      expect(await renew(stand.database, [lost])).toEqual([]);
       expect(await renew(stand.database, [lost, current])).toEqual([
         { tenantId: a, jobId: current.jobId, token: current.token },
       ]);

@@ -51,7 +51,9 @@ export interface WorkerOptions {
   readonly scratchDirectory: string;
   readonly isolation: Isolation;
   readonly log: WorkerLog;
-  /** Path of another worker program, for tests. */
+  /** Resident memory with which it may idle; 512 MB if not given. */
+  readonly rssBytesIdleMax?: number;
+  /** Path of another worker program. */
   readonly entry?: string;
 }
 
@@ -138,15 +140,17 @@ class ChildWorker implements WorkerProcess {
   recycleDue = false;
   readonly #child: ChildProcess;
   readonly #log: WorkerLog;
+  readonly #rssBytesIdleMax: number;
   #job: Job | undefined;
   #exit: WorkerExit | undefined;
   #reason: DeathReason = 'crashed';
 
-  constructor({ slot, scratchDirectory, isolation, log, entry }: WorkerOptions) {
+  constructor({ slot, scratchDirectory, isolation, log, rssBytesIdleMax, entry }: WorkerOptions) {
     const uid = isolation.uidBase === undefined ? undefined : isolation.uidBase + slot;
     this.slot = slot;
     this.scratch = prepareScratch(scratchDirectory, uid);
     this.#log = log;
+    this.#rssBytesIdleMax = rssBytesIdleMax ?? RSS_BYTES_IDLE_MAX;
     this.#child = spawnWorker(entry ?? fileURLToPath(new URL('worker/main.ts', import.meta.url)), {
       cwd: scratchDirectory,
       uid,
@@ -259,7 +263,7 @@ class ChildWorker implements WorkerProcess {
       this.#child.send(task);
     });
     this.jobsDone += 1;
-    this.recycleDue ||= (this.rssBytes() ?? 0) > RSS_BYTES_IDLE_MAX;
+    this.recycleDue ||= (this.rssBytes() ?? 0) > this.#rssBytesIdleMax;
     return result;
   }
 

@@ -225,7 +225,7 @@ BEGIN
     FOR UPDATE SKIP LOCKED
   LOOP
     begun := clock_timestamp();
-    raised.floor := greatest(raised.floor, raised.clock_noted);
+    raised.floor := least(raised.clock_noted, lane_clock(raised.lane));
     FOR ignored IN below(raised.lane, raised.floor) LOOP
       UPDATE jobs SET virtual_start = raised.floor WHERE CURRENT OF below;
       lifted := lifted + 1;

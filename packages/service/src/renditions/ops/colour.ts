@@ -1,8 +1,20 @@
 import type { Operation, Step } from './operation.ts';
 
 /**
- * To sRGB of 8 bits, by the embedded profile where there is one (CMYK without one by a generic profile). Grey stays
- * one channel where the format has one, which is a third of the work.
+ * To 8 bits a sample, before anything else: the library converts pictures of 16 bits with a profile to Display P3 and
+ * leaves them there, so that they would be shown too pale as sRGB. Where there is no profile, nothing is to be mended,
+ * and all bits take part in the resize.
+ */
+export const narrow: Operation = {
+  name: 'narrow',
+  stage: 'decode',
+  apply: (image, { source }) =>
+    source.space === 'rgb16' && source.hasProfile ? image.pipelineColourspace('srgb') : image,
+};
+
+/**
+ * To sRGB, by the embedded profile where there is one (CMYK without one by a generic profile). Grey stays one channel
+ * where the format has one, which is a third of the work.
  */
 export const colour: Operation = {
   name: 'colour',

@@ -1,5 +1,5 @@
 import type { Sharp } from 'sharp';
-import { colour } from './colour.ts';
+import { colour, narrow } from './colour.ts';
 import { encode } from './encode.ts';
 import { flatten } from './flatten.ts';
 import type { Operation, Step } from './operation.ts';
@@ -10,7 +10,7 @@ export { decodeOptions, isHarmlessWarning } from './decode.ts';
 export type { Animation } from './operation.ts';
 
 /** The pipeline, in the order in which it runs. An operation is one file and one line here. */
-export const OPERATIONS: readonly Operation[] = [resize, orient, colour, flatten, encode];
+export const OPERATIONS: readonly Operation[] = [narrow, resize, orient, colour, flatten, encode];
 
 /** From the source to the pixels that the outputs share. */
 export function applyDecode(image: Sharp, step: Step): Sharp {

@@ -23,7 +23,7 @@ describe('the facts of an original', () => {
       hasAlpha: false,
       space: 'srgb',
       depth: 'uchar',
-      hasProfile: false,
+      hasProfile: true,
       progressive: false,
       palette: false,
     });

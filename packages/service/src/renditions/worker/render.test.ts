@@ -69,19 +69,17 @@ describe('the presets of a picture', () => {
     }
   });
 
-  it.runIf(hasCorpus)('of photographs differ from a full decode by 3 levels at most on average', async () => {
-    for (const name of [
-      'p12-baseline.jpg',
-      'photo-bird-6.2mp-base444.jpg',
-      'photo-stream-6.3mp-prog.jpg',
-      'icc-p3.jpg',
-    ]) {
+  it.runIf(hasCorpus)('of photographs are as near to a full decode as the library’s own way', async () => {
+    for (const name of ['p12-baseline.jpg', 'photo-bird-6.2mp-base444.jpg', 'photo-picos-8mp-prog.jpg', 'icc-p3.jpg']) {
       const original = await corpus(name);
-      const seen = await rig.render(original, BOXES);
+      const seen = await rig.render(
+        original,
+        BOXES.map((box) => ({ ...box, q: 95 })),
+      );
       for (const [index, side] of [600, 300, 100].entries()) {
-        // The reference is encoded alike, so that what differs is the path.
-        const expected = await reference(original, side).jpeg({ quality: 80 }).toBuffer();
-        expect(await meanDifference(seen[index]?.file ?? Buffer.alloc(0), expected)).toBeLessThan(3);
+        const expected = await reference(original, side).jpeg({ quality: 95 }).toBuffer();
+        // Its default path comes to 0.5 to 2.4 levels on these.
+        expect(await meanDifference(seen[index]?.file ?? Buffer.alloc(0), expected)).toBeLessThan(2.5);
       }
     }
   });

@@ -1,0 +1,207 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { placeOf } from '../../packages/service/src/drivers/fs-object-store/layout.ts';
+import { checkRemains } from './check-remains.ts';
+import { sendUpload } from './clients.ts';
+import { History, imageIdOf, type UploadRecord } from './history.ts';
+import { Pictures } from './pictures.ts';
+import { Random } from './random.ts';
+import { judgeRunning } from './run.ts';
+import { Subject } from './subject.ts';
+import { withTampered } from './tamper.fixture.ts';
+import { type Fault, Verdict } from './verdict.ts';
+
+/** The checker of the chaos run, shown a Safelight on which each promise has been broken by hand. */
+describe('the checker', () => {
+  let subject: Subject;
+  let pictures: Pictures;
+  const history = new History();
+
+  beforeAll(async () => {
+    pictures = await Pictures.make(new Random(1));
+    subject = await Subject.start({ env: { SAFELIGHT_WAIT_SECONDS: '2', SAFELIGHT_LOG_LEVEL: 'error' } });
+    await upload('first.jpg');
+    await upload('second.jpg');
+    await upload('keyed.jpg', 'key-1');
+    const deleted = await upload('deleted.jpg');
+    await subject.request(`/v1/images/${imageIdOf(deleted)}`, { method: 'DELETE' });
+    deleted.deletion = 'acknowledged';
+    await judgeRunning(subject, history, new Verdict());
+  }, 120_000);
+
+  afterAll(() => subject.close());
+
+  test('finds nothing where nothing is broken', async () => {
+    expect(await faults()).toEqual([]);
+  });
+
+  test('sees a flipped byte of a stored original', async () => {
+    const path = await objectOf('originals');
+    const bytes = await readFile(path);
+    const flipped = Buffer.from(bytes);
+    flipped[700] = (flipped[700] ?? 0) ^ 1;
+    await replaced(path, flipped, async () => expect(await faults()).toContain('altered'));
+  });
+
+  test('sees a truncated rendition', async () => {
+    const path = await objectOf('renditions');
+    const bytes = await readFile(path);
+    await replaced(path, bytes.subarray(0, bytes.length - 40), async () => expect(await faults()).toContain('altered'));
+  });
+
+  test('sees an object that is gone', async () => {
+    const path = await objectOf('originals');
+    await rename(path, `${path}.away`);
+    expect(await faults()).toContain('lost');
+    await rename(`${path}.away`, path);
+  });
+
+  test('sees an object that belongs to no row, and counts the ones that a janitor would sweep', async () => {
+    const { path } = placeOf(join(subject.data, 'objects'), 'ten_x/original/obj_nobodys');
+    const known = await objectOf('originals');
+    const stray = join(known, '..', 'obj_nobodys');
+    await writeFile(stray, 'nobody');
+    const verdict = await look();
+    expect(verdict.counts.get('unreferenced objects swept')).toBe(1);
+    expect(verdict.violations).toEqual([]);
+    await writeFile(stray, 'nobody');
+    // As if the sweep had passed it by.
+    await utimes(stray, new Date(), new Date(Date.now() + 3_600_000));
+    expect(await faults()).toContain('orphan');
+    await rm(stray);
+    expect(path).toContain('obj_nobodys');
+  });
+
+  test.each<[string, string[], string, Fault[]]>([
+    ['a row that is gone', ['images'], `DELETE FROM images WHERE filename = 'first.jpg'`, ['lost', 'orphan', 'event']],
+    ['an image that got another one’s original', ['images'], swapped(), ['altered', 'orphan']],
+    ['a rendition that stays pending', ['renditions'], pending(), ['stuck']],
+    ['a rendition that failed for no good reason', ['renditions'], failed(), ['failed']],
+    ['a deletion that was undone', ['images'], undeleted(), ['undead', 'event']],
+    [
+      'an event that is gone',
+      ['events'],
+      `DELETE FROM events WHERE type = 'rendition.ready' AND position = ${lastReady()}`,
+      ['event'],
+    ],
+    ['an event that was told twice', ['events'], toldTwice(), ['event']],
+    [
+      'an image that nobody sent',
+      ['images'],
+      `UPDATE images SET filename = 'x.jpg' WHERE filename = 'first.jpg'`,
+      ['orphan'],
+    ],
+  ])('sees %s', async (_, tables, sql, expected) => {
+    await withTampered(subject, tables, sql, async () => {
+      expect(await faults()).toEqual(expect.arrayContaining(expected));
+    });
+    expect(await faults()).toEqual([]);
+  });
+
+  test('sees an upload that was acknowledged and never happened', async () => {
+    const [first] = history.uploads;
+    const invented = { ...first, name: 'invented.jpg', imageIds: new Set(['img_00000000000000000000000000']) };
+    expect(await faults({ ...invented, urls: invented.urls } as UploadRecord)).toContain('lost');
+  });
+
+  test('sees that a key made two images', async () => {
+    const keyed = history.uploads.find(({ key }) => key !== undefined);
+    const [other] = history.uploads;
+    expect(await faults({ ...keyed, imageIds: new Set(other?.imageIds) } as UploadRecord)).toContain('duplicated');
+  });
+
+  test('sees that one name became two images', async () => {
+    const again = await upload('first.jpg');
+    expect(await faults()).toContain('duplicated');
+    history.uploads.splice(history.uploads.indexOf(again), 1);
+  });
+
+  test('sees a process and files that are left behind', async () => {
+    await subject.stop();
+    const verdict = new Verdict();
+    await checkRemains(subject.data, verdict);
+    expect(verdict.violations).toEqual([]);
+    const stray = spawn('sleep', ['60'], { cwd: subject.data });
+    await once(stray, 'spawn');
+    await writeFile(join(subject.data, 'objects', 'staging', 'left'), '');
+    await writeFile(join(subject.data, 'scratch', 'left'), '');
+    await checkRemains(subject.data, verdict);
+    stray.kill('SIGKILL');
+    expect(verdict.violations.map(({ what }) => what)).toEqual([
+      `process ${stray.pid} still has to do with ${subject.data}`,
+      'scratch/left',
+      'objects/staging/left',
+    ]);
+  });
+
+  async function upload(name: string, key?: string): Promise<UploadRecord> {
+    const record = history.begin(name, pictures.distinct(), key);
+    await sendUpload(subject, history, record);
+    return record;
+  }
+
+  async function look(extra?: UploadRecord): Promise<Verdict> {
+    const seen = history.snapshot();
+    if (extra) seen.uploads.push(extra);
+    const verdict = new Verdict();
+    await judgeRunning(subject, seen, verdict);
+    return verdict;
+  }
+
+  async function faults(extra?: UploadRecord): Promise<Fault[]> {
+    return (await look(extra)).violations.map(({ fault }) => fault);
+  }
+
+  async function objectOf(table: 'originals' | 'renditions'): Promise<string> {
+    const [row] = await subject.withDatabase((database) =>
+      database.query<{ object_key: string }>(`SELECT object_key FROM ${table} ORDER BY object_key LIMIT 1`),
+    );
+    return placeOf(join(subject.data, 'objects'), row?.object_key ?? '').path;
+  }
+
+  /** Objects are read-only files, which their owner can still overwrite as root; as anybody else the mode is lifted. */
+  async function replaced(path: string, bytes: Buffer, work: () => Promise<void>): Promise<void> {
+    await rename(path, `${path}.away`);
+    await writeFile(path, bytes);
+    await work();
+    await rm(path);
+    await rename(`${path}.away`, path);
+  }
+});
+
+function swapped(): string {
+  return `UPDATE images SET original_id = (SELECT original_id FROM images WHERE filename = 'second.jpg')
+          WHERE filename = 'first.jpg'`;
+}
+
+function firstRendition(): string {
+  return `rendition_id = (SELECT min(rendition_id) FROM renditions)`;
+}
+
+function pending(): string {
+  return `UPDATE renditions SET state = 'pending', object_key = NULL, job_id = 'job_gone' WHERE ${firstRendition()}`;
+}
+
+function failed(): string {
+  return `UPDATE renditions SET state = 'failed', object_key = NULL, cause_code = 'unknown' WHERE ${firstRendition()}`;
+}
+
+function undeleted(): string {
+  return `UPDATE images SET deleted_at = NULL,
+            original_id = (SELECT original_id FROM images WHERE filename = 'second.jpg')
+          WHERE deleted_at IS NOT NULL`;
+}
+
+function lastReady(): string {
+  return `(SELECT max(position) FROM events WHERE type = 'rendition.ready')`;
+}
+
+function toldTwice(): string {
+  return `INSERT INTO events
+          SELECT tenant_id, position + 1000, log_position + 1000, event_id, type, subject, image_id, actor, at, data,
+            personal, salt, personal_digest, hash, log_hash
+          FROM events WHERE type = 'rendition.ready' ORDER BY position DESC LIMIT 1`;
+}

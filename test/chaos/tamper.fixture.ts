@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Subject } from './subject.ts';
+
+/**
+ * Runs SQL past every wall and trigger, as an intruder or a bug could, then `work`, and puts the tables back as they
+ * were.
+ */
+export async function withTampered(
+  subject: Subject,
+  tables: readonly string[],
+  sql: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const client = await connectAsSuperuser(subject);
+  try {
+    for (const table of tables) await client.query(`CREATE TEMP TABLE kept_${table} AS TABLE ${table}`);
+    await client.query(sql);
+    await work();
+    for (const table of tables) {
+      await client.query(`DELETE FROM ${table}`);
+      await client.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+async function connectAsSuperuser({ data }: Subject): Promise<pg.Client> {
+  const password = (await readFile(join(data, 'postgres', 'superuser-password'), 'utf8')).trim();
+  const url = (await readFile(join(data, 'database-url'), 'utf8')).trim();
+  const client = new pg.Client({
+    connectionString: url.replace(/\/\/[^@]*@/, `//postgres:${password}@`),
+    options: '-c search_path=safelight -c session_replication_role=replica',
+  });
+  await client.connect();
+  return client;
+}

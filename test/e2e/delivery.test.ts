@@ -237,6 +237,10 @@ describe('a rendition that is not ready yet', () => {
       const waiters = [1, 2, 3].map(() => fetch(urls.small ?? ''));
       await until('three requests wait', async () => (await waiting()) === '3');
       await expectBound(await fetch(urls.large ?? ''), 'overloaded', { name: 'waitersMax', limit: 3 });
+      // An upload is accepted all the same; it is the wait that it does not get.
+      const unwaited = await sendImage(node, unlike(photo), '?wait=30');
+      expect(unwaited.status).toBe(202);
+      await expectImage(unwaited);
       for (const waiter of waiters) await expectProblem(await waiter, 'rendition_pending');
     });
   });

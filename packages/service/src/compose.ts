@@ -86,7 +86,7 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
   const closing = new AbortController();
   let workers: WorkerRole | undefined;
   if (config.SAFELIGHT_ROLES.has('worker')) {
-    workers = startWorkers(parts);
+    workers = await startWorkers(parts);
     const role = workers;
     undo.push(() => role.stop(WORKER_GRACE_MS));
   }
@@ -168,7 +168,7 @@ async function startSealer(
   return sealer;
 }
 
-function startWorkers(parts: Parts): WorkerRole {
+function startWorkers(parts: Parts): Promise<WorkerRole> {
   const { config, opened, waiters, sealer } = parts;
   return startWorkerRole({
     ...parts,

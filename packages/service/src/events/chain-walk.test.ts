@@ -86,6 +86,13 @@ test('whatever rows are removed but the last, exactly the gaps are named', () =>
   );
 });
 
+test('a link tells its place: the same events with other numbers do not hold', () => {
+  const [first] = chain(1);
+  if (!first) throw new Error('a chain of one has a first');
+  expect(link(GENESIS, 2, first.digest)).not.toEqual(first.hash);
+  expect(walk(chain(LENGTH).map((row) => ({ ...row, index: row.index + 1 }))).gaps).toEqual([{ from: 1, to: 1 }]);
+});
+
 test('fields cannot be shifted into one another, and nothing is not the empty text', () => {
   const event = {
     tenantId: 'ten_1',

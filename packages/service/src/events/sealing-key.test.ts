@@ -36,6 +36,9 @@ test('a signature counts for the bytes that were signed and for the keys that ar
   expect(check(key.keyId, bytes, other.sign(bytes))).toBe(false);
   expect(check(other.keyId, bytes, other.sign(bytes))).toBe(false);
   expect(check(key.keyId, bytes, Buffer.alloc(3))).toBe(false);
+  const checkBoth = signatureCheck([other.publicKey, key.publicKey]);
+  expect(checkBoth(key.keyId, bytes, signature)).toBe(true);
+  expect(checkBoth(other.keyId, bytes, signature)).toBe(false);
 });
 
 test('a file that holds no Ed25519 key stops the start with a reason', async () => {

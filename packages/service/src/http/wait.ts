@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { getImage, type Image } from '../images/index.ts';
+import { TooManyWaitersError } from '../renditions/index.ts';
 import type { HttpContext } from './context.ts';
 
 /** Fires when the client goes away before it has its answer. */
@@ -12,20 +13,33 @@ export function goneSignal(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-/** Waits until every rendition of the image has ended, or the time is up. */
+/**
+ * Waits until every rendition of the image has ended, or the time is up. The image is accepted whatever comes of the
+ * wait: when too many wait already, it is answered as it stands.
+ */
 export async function waitForImage(
   context: HttpContext,
   reply: FastifyReply,
-  image: Image,
+  accepted: Image,
   secondsMax: number,
 ): Promise<Image> {
   const { clock, waiters, database } = context;
   const signal = goneSignal(reply);
   const until = clock.monotonic() + secondsMax * 1000;
-  for (const rendition of image.renditions) {
-    if (rendition.state !== 'pending') continue;
-    await waiters.wait(image.tenantId, rendition.renditionId, until - clock.monotonic(), signal);
+  let image = accepted;
+  for (;;) {
+    // One at a time, looked at anew: what ended together with it is not waited for.
+    const pending = image.renditions.find((rendition) => rendition.state === 'pending');
+    const leftMs = until - clock.monotonic();
+    if (!pending || leftMs <= 0 || signal.aborted || context.closing.aborted) return image;
+    try {
+      await waiters.wait(image.tenantId, pending.renditionId, leftMs, signal);
+    } catch (error) {
+      if (error instanceof TooManyWaitersError) return image;
+      throw error;
+    }
+    const lookup = await getImage(database, image.tenantId, image.imageId);
+    if (lookup.state !== 'found') return image;
+    image = lookup.value;
   }
-  const lookup = await getImage(database, image.tenantId, image.imageId);
-  return lookup.state === 'found' ? lookup.value : image;
 }

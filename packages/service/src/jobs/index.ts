@@ -10,6 +10,7 @@ export { CLAIM_JOBS_MAX, claim } from './claim.ts';
 export { complete, isHeld } from './complete.ts';
 export { countJobs, type LaneCount } from './count.ts';
 export { ENQUEUE_JOBS_MAX, enqueue, enqueueMany } from './enqueue.ts';
+export { forsakeLeases } from './forsake.ts';
 export { listJobs } from './list.ts';
 export type { Cause, ClaimedJob, Enqueued, Job, JobState, Lane, Lease, Misfortunes, NewJob } from './model.ts';
 export { LANES } from './model.ts';

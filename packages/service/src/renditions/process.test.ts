@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,12 +37,15 @@ function isRunning(pid: number): boolean {
 describe('a worker process', () => {
   it('tells each output when it lies in its file, and then the sum', async () => {
     await using rig = await WorkerRig.start();
+    const source = await rig.facts(small);
+    const folder = await rig.put(small);
     const seen: number[] = [];
-    const { folder, result } = await rig.run(small, BOXES, {
+    const job = { id: folder, folder, source, transformations: BOXES, bounds: BOUNDS_DEFAULT };
+    const result = await rig.worker.run(job, {
       ...GENEROUS,
       onOutput: ({ index, bytes }) => {
         seen.push(index);
-        expect(bytes).toBe(readFileSync(join(rig.worker.scratch.directory, folder, `${index}`)).length);
+        expect(statSync(join(rig.worker.scratch.directory, folder, `${index}`)).size).toBe(bytes);
       },
     });
     expect(seen).toEqual([0, 1, 2]);

@@ -72,6 +72,7 @@ export interface Limits {
 }
 
 export interface RunLimits extends Limits {
+  /** Must not throw: the worker would be taken for the culprit. */
   readonly onOutput?: (output: Output) => void;
 }
 

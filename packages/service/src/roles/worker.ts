@@ -7,6 +7,7 @@ import {
   CLAIM_JOBS_MAX,
   type ClaimedJob,
   claim,
+  forsakeLeases,
   JobWaker,
   REAP_EVERY_MS,
   RENEW_EVERY_MS,
@@ -64,7 +65,9 @@ const RELEASE_PAUSE_MS = 200;
 const STARVED_WAITERS_MAX = 1_000;
 
 /** Starts the supervisor of this node's worker processes: it alone speaks with the queue, the store and the database. */
-export function startWorkerRole(deps: WorkerRoleDeps): WorkerRole {
+export async function startWorkerRole(deps: WorkerRoleDeps): Promise<WorkerRole> {
+  const forsaken = await forsakeLeases(deps.database, deps.nodeId);
+  if (forsaken > 0) deps.log.info({ jobs: forsaken }, 'took back what this node held when it was killed');
   return new Supervisor(deps);
 }
 

@@ -12,10 +12,10 @@ const DOCUMENT = readFileSync(new URL('../../docs/BAD-INPUT.md', import.meta.url
 /** Two deadlines of the longest render, one after the other, on a busy machine. */
 const END_MS_MAX = 120_000;
 
-/** What the document promises for a file. */
-function documented(file: string): string | undefined {
+/** What the document promises for a file; one answer, or one of several. */
+function documented(file: string): string[] {
   const row = DOCUMENT.split('\n').find((line) => line.startsWith(`| ${file} | `));
-  return row?.split(' | ')[1]?.replace(/ \|$/, '');
+  return (row?.split(' | ')[1]?.replace(/ \|$/, '') ?? 'nothing').split(' or ');
 }
 
 let node: Safelight;
@@ -51,7 +51,10 @@ describe('every file that breaks or attacks', { timeout: 2 * END_MS_MAX }, () =>
     const answers = await Promise.all(
       files.map(async ({ name, bytes }): Promise<[string, string]> => [name, await answerTo(bytes)]),
     );
-    const promised = files.map(({ name }) => [name, documented(name)]);
+    const promised = answers.map(([name, answer]) => {
+      const allowed = documented(name);
+      return [name, allowed.includes(answer) ? answer : allowed.join(' or ')];
+    });
     expect(Object.fromEntries(answers)).toEqual(Object.fromEntries(promised));
     await expectNothingLeft(node);
   });

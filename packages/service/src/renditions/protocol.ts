@@ -9,7 +9,7 @@ import { RENDERED_FORMATS, type SourceFacts, sourceFactsSchema } from './source.
  * takes the types alone, so that it loads neither the schemas' library nor the contract.
  */
 
-export const REJECTION_CODES = [
+const REJECTION_CODES = [
   'not_an_image',
   'unsupported_format',
   'truncated',
@@ -22,13 +22,7 @@ export const REJECTION_CODES = [
 ] as const;
 export type RejectionCode = (typeof REJECTION_CODES)[number];
 
-export const CAUSE_CODES = [
-  'decode_failed',
-  'encode_failed',
-  'unsafe_svg',
-  'output_too_large',
-  'out_of_space',
-] as const;
+const CAUSE_CODES = ['decode_failed', 'encode_failed', 'unsafe_svg', 'output_too_large', 'out_of_space'] as const;
 
 const count = z.int().min(1);
 const text = z.string().max(1_000);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Formats that are decoded. */
-export const SOURCE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'svg'] as const;
+const SOURCE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'svg'] as const;
 export type SourceFormat = (typeof SOURCE_FORMATS)[number];
 
 /** Formats that are written. */

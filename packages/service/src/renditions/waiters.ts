@@ -17,6 +17,8 @@ interface Waited {
 }
 
 const POLL_MS = 250;
+/** Enough for what ends on one node while a request goes from its look at the database to its wait. */
+const SETTLED_MAX = 1_000;
 
 /**
  * Requests that wait for renditions. None holds a database connection: this node's own workers wake them at once, and
@@ -26,6 +28,8 @@ export class RenditionWaiters {
   readonly #database: Queryable;
   readonly #waitersMax: number;
   readonly #waited = new Map<string, Waited>();
+  /** What ended here a moment ago and was waited for by nobody. */
+  readonly #settled = new Set<string>();
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -48,6 +52,8 @@ export class RenditionWaiters {
   async wait(tenantId: string, renditionId: string, msMax: number, signal?: AbortSignal): Promise<void> {
     if (this.#count >= this.#waitersMax) throw new TooManyWaitersError(this.#waitersMax);
     if (this.#closed || signal?.aborted || msMax <= 0) return;
+    // It ended between the caller's look and this call. Told once: the caller's next look finds out.
+    if (this.#settled.delete(renditionId)) return;
     this.#count += 1;
     const waited = this.#waited.get(renditionId) ?? { tenantId, wake: new Set() };
     this.#waited.set(renditionId, waited);
@@ -70,7 +76,17 @@ export class RenditionWaiters {
 
   /** These renditions have ended: whoever waits looks again. */
   settle(renditionIds: Iterable<string>): void {
-    for (const id of renditionIds) for (const wake of this.#waited.get(id)?.wake ?? []) wake();
+    for (const id of renditionIds) {
+      const waited = this.#waited.get(id);
+      if (waited) for (const wake of waited.wake) wake();
+      else this.#keep(id);
+    }
+  }
+
+  #keep(renditionId: string): void {
+    this.#settled.add(renditionId);
+    const [oldest] = this.#settled;
+    if (this.#settled.size > SETTLED_MAX && oldest !== undefined) this.#settled.delete(oldest);
   }
 
   /** Everybody looks again, and nobody waits any more. */

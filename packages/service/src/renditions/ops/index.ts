@@ -10,7 +10,7 @@ export { decodeOptions, isHarmlessWarning } from './decode.ts';
 export type { Animation } from './operation.ts';
 
 /** The pipeline, in the order in which it runs. An operation is one file and one line here. */
-export const OPERATIONS: readonly Operation[] = [narrow, resize, orient, colour, flatten, encode];
+const OPERATIONS: readonly Operation[] = [narrow, resize, orient, colour, flatten, encode];
 
 /** From the source to the pixels that the outputs share. */
 export function applyDecode(image: Sharp, step: Step): Sharp {

@@ -2,7 +2,15 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../packages/service/src/core/clock.ts';
 import { newId } from '../packages/service/src/core/ids.ts';
 import type { Database } from '../packages/service/src/db/database.ts';
-import { claim, complete, enqueue, enqueueMany, type NewJob, tendQueue } from '../packages/service/src/jobs/index.ts';
+import {
+  claim,
+  complete,
+  completeMany,
+  enqueue,
+  enqueueMany,
+  type NewJob,
+  tendQueue,
+} from '../packages/service/src/jobs/index.ts';
 import { ENQUEUE_BATCH, graphileWorker, inTurns, pgBoss, type QueueUnderTest } from './support/queue-peers.ts';
 import { originalId, QueueStand, TENANTS, tenantId } from './support/queue-stand.ts';
 import { median, quantile } from './support/statistics.ts';
@@ -82,9 +90,9 @@ async function rate(work: () => Promise<void>): Promise<number> {
   return (jobs * 1_000) / (systemClock.monotonic() - began);
 }
 
-function newJob(index: number): NewJob {
+function newJob(index: number, tenant = index): NewJob {
   return {
-    tenantId: tenantId(index),
+    tenantId: tenantId(tenant),
     originalId: originalId(index),
     jobId: newId('job', systemClock),
     lane: 'normal',
@@ -94,16 +102,13 @@ function newJob(index: number): NewJob {
 }
 
 async function safelight(): Promise<QueueUnderTest> {
-  const database = await stand.database('safelight', jobs, AT_ONCE);
+  const database = await stand.database('safelight', jobs, AT_ONCE, jobs);
   const work = async (left: { jobs: number }, node: string, jobsMax: number) => {
     while (left.jobs > 0) {
       const claimed = await claim(database, node, jobsMax);
       left.jobs -= claimed.length;
-      if (claimed.length === 1) for (const job of claimed) await complete(database, job);
-      else
-        await database.transaction(async (tx) => {
-          for (const job of claimed) await complete(tx, job);
-        });
+      if (jobsMax > 1) await completeMany(database, claimed);
+      else for (const job of claimed) await complete(database, job);
     }
   };
   const process = async (count: number, atOnce: number, jobsMax: number) => {
@@ -120,22 +125,26 @@ async function safelight(): Promise<QueueUnderTest> {
         await enqueue(database, newJob(index));
       }),
     processSingly: (count, atOnce) => process(count, atOnce, 1),
-    enqueueInBatches: (count) => fill(database, 0, count, ENQUEUE_BATCH),
+    // A batch is one tenant's import: the originals beyond the first are in blocks.
+    enqueueInBatches: (count) =>
+      fill(database, jobs, count, ENQUEUE_BATCH, (index) => Math.floor(index / ENQUEUE_BATCH)),
     processInBatches: (count, atOnce) => process(count, atOnce, CLAIM_BATCH),
     close: async () => undefined,
   };
 }
 
-async function fill(database: Database, from: number, count: number, batch: number): Promise<void> {
-  await inTurns(Math.ceil(count / batch), 2, async (index) => {
-    const start = from + index * batch;
-    const length = Math.min(batch, from + count - start);
-    await database.transaction((tx) =>
-      enqueueMany(
-        tx,
-        Array.from({ length }, (_, at) => newJob(start + at)),
-      ),
-    );
+async function fill(
+  database: Database,
+  from: number,
+  count: number,
+  batch: number,
+  tenantOf: (index: number) => number = (index) => index,
+): Promise<void> {
+  await inTurns(Math.ceil(count / batch), 2, async (at) => {
+    const start = from + at * batch;
+    const indexes = Array.from({ length: Math.min(batch, from + count - start) }, (_, index) => start + index);
+    const batched = indexes.map((index) => newJob(index, tenantOf(index)));
+    await database.transaction((tx) => enqueueMany(tx, batched));
   });
 }
 

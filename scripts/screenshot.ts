@@ -7,7 +7,7 @@ import { Safelight } from '../test/support/safelight.ts';
 import { type PictureName, writePicture } from './make-pictures.ts';
 
 /** Draws the README's picture: the page of a real Safelight with pictures of our own. `node scripts/screenshot.ts` */
-const PICTURES: readonly PictureName[] = ['still', 'alpha', 'grey', 'vector', 'animated', 'baseline-12mp'];
+const PICTURES: readonly PictureName[] = ['still', 'alpha', 'vector', 'grey', 'progressive-6mp', 'display-p3'];
 const FILE = fileURLToPath(new URL('../docs/pictures/page.png', import.meta.url));
 
 const folder = await mkdtemp(join(tmpdir(), 'safelight-screenshot-'));
@@ -25,7 +25,7 @@ try {
     await page.setInputFiles('input[type=file]:not([webkitdirectory])', await writePicture(name, folder));
     await page.waitForFunction((name) => document.body.innerText.includes(name), name);
   }
-  await page.waitForFunction((count) => document.body.innerText.split('Large').length > count, PICTURES.length);
+  await page.waitForFunction((count) => document.body.innerText.split('smaller').length > 2 * count, PICTURES.length);
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: FILE });
 } finally {

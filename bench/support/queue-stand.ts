@@ -35,8 +35,11 @@ export class QueueStand {
     return new QueueStand(cluster, folder);
   }
 
-  /** A migrated database with {@link TENANTS} tenants; `originals` are spread over them in turn. */
-  async database(name: string, originals: number, connectionsMax: number): Promise<Database> {
+  /**
+   * A migrated database with {@link TENANTS} tenants. The first `originals` are spread over them in turn; `blocks`
+   * more stand in blocks of a thousand, each of one tenant.
+   */
+  async database(name: string, originals: number, connectionsMax: number, blocks = 0): Promise<Database> {
     await createLogin(this.cluster.connection, name, PASSWORD);
     await migrate({ ...this.cluster.connection, database: name });
     await this.superuser(name, async (client) => {
@@ -49,10 +52,10 @@ export class QueueStand {
       await client.query(
         `INSERT INTO safelight.originals
            (tenant_id, original_id, sha256, object_key, bytes, format, width, height, frames, facts)
-         SELECT 'ten_' || lpad((i % $2)::text, 26, '0'), 'orig_' || lpad(i::text, 26, '0'), sha256(i::text::bytea),
+         SELECT 'ten_' || lpad((CASE WHEN i < $3 THEN i ELSE i / 1000 END % $2)::text, 26, '0'), 'orig_' || lpad(i::text, 26, '0'), sha256(i::text::bytea),
            'original/' || i, 1, 'jpeg', 1, 1, 1, '{}'
          FROM generate_series(0, $1 - 1) AS i`,
-        [originals, TENANTS],
+        [originals + blocks, TENANTS, originals],
       );
     });
     const connection = { ...this.cluster.connection, database: name, user: SERVICE_LOGIN, password: PASSWORD };

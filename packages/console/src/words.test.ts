@@ -23,6 +23,8 @@ test.each([
   [16, 1000, '98 % smaller'],
   [1000, 1000, '0 % smaller'],
   [1120, 1000, '12 % larger'],
+  [3140, 1000, '3.1 × larger'],
+  [33_500, 378, '89 × larger'],
 ])('%d of %d bytes are %s', (bytes, original, text) => expect(plain(formatSaving(bytes, original))).toBe(text));
 
 describe('a refusal in plain words', () => {

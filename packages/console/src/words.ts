@@ -27,9 +27,11 @@ export function formatSize({ width, height }: { width?: number | undefined; heig
   return width === undefined || height === undefined ? '' : `${width}\u00a0×\u00a0${height}`;
 }
 
-/** `98 % smaller` than the original, or larger. */
+/** `98 % smaller` than the original, or `3 × larger`: beyond double, percents no longer say anything. */
 export function formatSaving(bytes: number, originalBytes: number): string {
-  const percent = (1 - bytes / originalBytes) * 100;
+  const times = bytes / originalBytes;
+  if (times >= 2) return `${times < 10 ? Number(times.toFixed(1)) : Math.round(times)}\u00a0×\u00a0larger`;
+  const percent = (1 - times) * 100;
   // Between 99 and 100 a digit more still says something; nothing but nothing itself is 100 % smaller.
   const shown = percent >= 99 ? Math.min(99.9, Number(percent.toFixed(1))) : Math.round(Math.abs(percent));
   return `${shown}\u00a0% ${percent >= 0 ? 'smaller' : 'larger'}`;

@@ -74,7 +74,8 @@ function RenditionFacts({ rendition, originalBytes }: { rendition: Rendition; or
     <span className="rendition-facts">
       {bytes !== undefined && (
         <>
-          {formatBytes(bytes)} · <em>{formatSaving(bytes, originalBytes)}</em>
+          {formatBytes(bytes)} ·{' '}
+          {bytes < originalBytes ? <em>{formatSaving(bytes, originalBytes)}</em> : formatSaving(bytes, originalBytes)}
         </>
       )}
       {renderMs !== undefined && ` · ${Math.round(renderMs)}\u00a0ms`}

@@ -42,7 +42,7 @@ export class Follower {
 
   /** Keeps an event for the consumer, or gives up keeping when it has been busy for too long. */
   offer(event: SealedEvent): void {
-    if (this.#isBehind || event.position <= this.position) return;
+    if (this.#isBehind) return;
     if (this.#imageId !== undefined && event.imageId !== this.#imageId) return;
     if (this.#kept.length === KEPT_EVENTS_MAX) {
       this.#kept = [];
@@ -58,6 +58,7 @@ export class Follower {
     while (!this.#isEnded && !this.#isBehind) {
       const event = this.#kept.shift();
       if (event) {
+        // A consumer may come from a node that was ahead of this one.
         if (event.position <= this.position) continue;
         this.position = event.position;
         yield event;

@@ -5,14 +5,15 @@ import { createTestLog, newTestEvent, type TestLog } from '../../../../test/supp
 import { systemClock } from '../core/clock.ts';
 import { Database, type DatabaseOptions, type Queryable, type SqlValue } from '../db/database.ts';
 import type { Statement } from '../db/statement.ts';
-import { EventHub, recordEvents, type SealedEvent } from './index.ts';
+import { EventHub, recordEvents, type SealedEvent, type Sealer } from './index.ts';
+import { acquireSealerLease, releaseSealerLease } from './lease.ts';
 import { PAGE_EVENTS_MAX } from './model.ts';
+import { sealBatch } from './seal.ts';
 
 let log: TestLog;
 let hub: EventHub;
 beforeAll(async () => {
   log = await createTestLog();
-  log.startSealer();
   hub = new EventHub(log.database, (error) => {
     throw error;
   });
@@ -70,6 +71,12 @@ const head = async (tenantId: string) => {
 };
 
 describe('following', () => {
+  let sealer: Sealer;
+  beforeAll(() => {
+    sealer = log.startSealer();
+  });
+  afterAll(() => sealer.stop());
+
   test('yields what happened before and what happens then, of this tenant alone', async () => {
     const { a, b } = log.tenants;
     const start = await head(a);
@@ -93,7 +100,7 @@ describe('following', () => {
 
   test('is told within a fraction of a second of the commit', async () => {
     const { a } = log.tenants;
-    const sealer = log.startSealer();
+    const other = log.startSealer();
     const latencies: number[] = [];
     for (let round = 0; round < 10; round += 1) {
       const following = take(a, 1, { afterPosition: await head(a) });
@@ -101,11 +108,25 @@ describe('following', () => {
       await log.record(a, 1);
       const committedAt = performance.now();
       // A node that does not lead passes the hint on.
-      sealer.hint();
+      other.hint();
       await following;
       latencies.push(performance.now() - committedAt);
     }
     expect(latencies.toSorted((x, y) => x - y)[5]).toBeLessThan(500);
+  });
+
+  test('is told of a whole batch at once, and of nothing before the position that it came with', async () => {
+    const { a } = log.tenants;
+    const start = await head(a);
+    await log.record(a, 1);
+    await expect.poll(() => head(a)).toBe(start + 1);
+    const following = take(a, PAGE_EVENTS_MAX - 3, { afterPosition: start + 3 });
+    await expect.poll(() => hub.counts().followers).toBe(1);
+    await log.record(a, PAGE_EVENTS_MAX - 1);
+    const recordedAt = performance.now();
+    expect((await following)[0]?.position).toBe(start + 4);
+    // Page by page at one page a second it would take four.
+    expect(performance.now() - recordedAt).toBeLessThan(3_000);
   });
 
   test('ends quietly when it is told to, before and while it waits', async () => {
@@ -190,6 +211,17 @@ describe('under concurrent writers', () => {
     await fc.assert(fc.asyncProperty(fc.infiniteStream(fc.nat(9)), storm), { numRuns: 6 });
   });
 
+  /** Seals in many small batches, so that followers come and go in the middle of them. */
+  const sealUntil = async (signal: AbortSignal, draw: () => number) => {
+    const acquired = await acquireSealerLease(log.database, `node_${draw()}`, 10_000);
+    if (!acquired) throw new Error('nobody else seals now');
+    while (!signal.aborted) {
+      await sealBatch(log.database, acquired.lease, 10_000);
+      await pause(draw());
+    }
+    await releaseSealerLease(log.database, acquired.lease);
+  };
+
   /** Writers that commit late or not at all, followers that come, go and come back. */
   async function storm(stream: Iterable<number>): Promise<void> {
     const draws = stream[Symbol.iterator]();
@@ -233,6 +265,7 @@ describe('under concurrent writers', () => {
       return { tenantId, imageId, seen, ended: run() };
     };
     const followers = tenants.flatMap((tenantId) => [undefined, 'img_0', 'img_1'].map((id) => follow(tenantId, id)));
+    const sealing = sealUntil(stop.signal, draw);
     await Promise.all(Array.from({ length: 5 }, writer));
     for (const { tenantId, imageId, seen } of followers) {
       const wanted = committed
@@ -245,6 +278,6 @@ describe('under concurrent writers', () => {
       expect(positions).toEqual(positions.toSorted((x, y) => x - y));
     }
     stop.abort();
-    await Promise.all(followers.map(({ ended }) => ended));
+    await Promise.all([sealing, ...followers.map(({ ended }) => ended)]);
   }
 });

@@ -7,7 +7,7 @@
  */
 export { cancelJobs } from './cancel.ts';
 export { CLAIM_JOBS_MAX, claim } from './claim.ts';
-export { complete, isHeld } from './complete.ts';
+export { complete, completeMany, isHeld } from './complete.ts';
 export { countJobs, type LaneCount } from './count.ts';
 export { ENQUEUE_JOBS_MAX, enqueue, enqueueMany } from './enqueue.ts';
 export { forsakeLeases } from './forsake.ts';

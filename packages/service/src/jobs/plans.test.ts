@@ -7,6 +7,7 @@ import {
   cancelJobs,
   claim,
   complete,
+  completeMany,
   countJobs,
   enqueue,
   isHeld,
@@ -80,7 +81,7 @@ describe.each([18, 15] as const)('plans made while the queue was empty, on Postg
     await renew(database, [done]);
     await database.transaction(async (tx) => {
       await isHeld(tx, done);
-      await complete(tx, done);
+      await completeMany(tx, [done]);
     });
     const dead = await putAndTake(two);
     await database.transaction(reapExpired);

@@ -7,6 +7,7 @@ import {
   cancelJobs,
   claim,
   complete,
+  completeMany,
   countJobs,
   enqueue,
   enqueueMany,
@@ -127,6 +128,16 @@ describe.each([18, 15] as const)('the queue on PostgreSQL %d', (major) => {
       ]);
       expect(await release(stand.database, lost, { reason: 'drain' }, 0)).toBeUndefined();
       expect(await stand.database.transaction((tx) => complete(tx, current))).toBe(true);
+    });
+
+    test('ends with others in one statement, unless it was lost', async () => {
+      await put(job(0));
+      await put(job(1));
+      const [first, second] = await claim(stand.database, 'node_1', 2);
+      if (!first || !second) throw new Error('nothing to claim');
+      const ended = await completeMany(stand.database, [first, { ...second, token: second.token - 1 }]);
+      expect(ended).toEqual([{ tenantId: a, jobId: first.jobId, token: 1 }]);
+      expect([await stateOf(first.jobId), await stateOf(second.jobId)]).toEqual([undefined, 'leased']);
     });
 
     test.each([

@@ -23,9 +23,9 @@ try {
   await page.goto(safelight.url);
   for (const name of PICTURES) {
     await page.setInputFiles('input[type=file]:not([webkitdirectory])', await writePicture(name, folder));
-    await page.waitForFunction((name) => document.body.innerText.includes(name), name);
+    await page.waitForFunction((name) => document.body.textContent.includes(name), name);
   }
-  await page.waitForFunction((count) => document.body.innerText.split('smaller').length > 2 * count, PICTURES.length);
+  await page.waitForFunction((count) => document.body.textContent.split('smaller').length > 2 * count, PICTURES.length);
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: FILE });
 } finally {

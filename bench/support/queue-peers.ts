@@ -70,6 +70,8 @@ export async function graphileWorker(stand: QueueStand, connectionsMax: number):
   const { Logger, makeWorkerUtils, run } = await import('graphile-worker');
   await stand.superuser('postgres', (client) => client.query('CREATE DATABASE graphile'));
   const pgPool = new pg.Pool({ ...stand.cluster.connection, database: 'graphile', max: connectionsMax });
+  pgPool.on('error', console.error);
+  pgPool.on('connect', (client) => client.on('error', console.error));
   const logger = new Logger(() => () => undefined);
   const utils = await makeWorkerUtils({ pgPool, logger });
   await utils.migrate();

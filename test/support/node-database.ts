@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scope } from '@safelight/contract';
+import pg from 'pg';
 import { systemClock } from '../../packages/service/src/core/clock.ts';
 import { Database } from '../../packages/service/src/db/database.ts';
 import { DATABASE_URL_FILE } from '../../packages/service/src/db/open.ts';
@@ -23,6 +24,25 @@ export async function withNodeDatabase<T>(
     return await work(database);
   } finally {
     await database.close();
+  }
+}
+
+/** Runs SQL as the superuser of a node's own database: to break things. */
+export async function asSuperuser(node: Pick<Safelight, 'data'>, sql: string, values: unknown[] = []) {
+  const url = new URL((await readFile(join(node.data, DATABASE_URL_FILE), 'utf8')).trim().replace('@/', '@socket/'));
+  const password = (await readFile(join(node.data, 'postgres', 'superuser-password'), 'utf8')).trim();
+  const client = new pg.Client({
+    host: url.searchParams.get('host') ?? '',
+    port: Number(url.searchParams.get('port')),
+    database: url.pathname.slice(1),
+    user: 'postgres',
+    password,
+  });
+  await client.connect();
+  try {
+    return (await client.query(sql, values)).rows as Record<string, unknown>[];
+  } finally {
+    await client.end();
   }
 }
 

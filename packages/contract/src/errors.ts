@@ -33,7 +33,11 @@ export const ERRORS = {
   upload_too_large: { status: 413, title: 'The upload has more bytes than allowed.', retryable: false },
   image_too_large: { status: 413, title: 'The image has more pixels or frames than allowed.', retryable: false },
   image_format_unsupported: { status: 415, title: 'This image format cannot be read here.', retryable: false },
-  media_type_unsupported: { status: 415, title: 'The request body has a type that this route does not take.', retryable: false },
+  media_type_unsupported: {
+    status: 415,
+    title: 'The request body has a type that this route does not take.',
+    retryable: false,
+  },
   range_not_satisfiable: { status: 416, title: 'The range lies outside of the object.', retryable: false },
   idempotency_key_reused: {
     status: 422,

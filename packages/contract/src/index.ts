@@ -2,8 +2,8 @@
 export * from './errors.ts';
 export * from './events.ts';
 export * from './resources.ts';
-export * from './routes/index.ts';
 export { WAIT_SECONDS_MAX } from './routes/images.ts';
+export * from './routes/index.ts';
 export { healthSchema, readinessSchema, type Session, sessionSchema } from './routes/system.ts';
 export * from './scopes.ts';
 export * from './transformation.ts';

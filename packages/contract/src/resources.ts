@@ -45,7 +45,10 @@ export const renditionSchema = z
 export const imageSchema = z
   .object({
     id: z.string(),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/).describe('Of the original bytes, hexadecimal.'),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .describe('Of the original bytes, hexadecimal.'),
     filename: z.string().max(NAME_CHARACTERS_MAX).optional(),
     bytes: z.int().describe('Length of the original.'),
     format: z.string(),

@@ -24,7 +24,9 @@ if (Number(process.versions.node.split('.')[0]) >= MAJOR) {
 } else {
   const node = pinnedNode();
   if (!node) {
-    console.error(`safelight: needs Node ${MAJOR} or newer here (this is ${process.version}, and no pinned build exists for ${process.platform}-${process.arch}).`);
+    console.error(
+      `safelight: needs Node ${MAJOR} or newer here (this is ${process.version}, and no pinned build exists for ${process.platform}-${process.arch}).`,
+    );
     process.exit(1);
   }
   const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { deletionSchema, imagePageSchema, imageSchema, PAGE_SIZE_MAX, RENDITION_STATES, tagSchema, TAGS_MAX } from '../resources.ts';
+import {
+  deletionSchema,
+  imagePageSchema,
+  imageSchema,
+  PAGE_SIZE_MAX,
+  RENDITION_STATES,
+  TAGS_MAX,
+  tagSchema,
+} from '../resources.ts';
 import { route } from './route.ts';
 
 export const WAIT_SECONDS_MAX = 30;
@@ -35,7 +43,14 @@ export const createImage = route({
   }),
   bodies: ['multipart/form-data', 'image/*', 'application/octet-stream'],
   responses: { 201: imageSchema, 202: imageSchema },
-  errors: [...KEY_ERRORS, ...UPLOAD_ERRORS, 'request_invalid', 'media_type_unsupported', 'idempotency_key_in_use', 'idempotency_key_reused'],
+  errors: [
+    ...KEY_ERRORS,
+    ...UPLOAD_ERRORS,
+    'request_invalid',
+    'media_type_unsupported',
+    'idempotency_key_in_use',
+    'idempotency_key_reused',
+  ],
   event: 'image.accepted',
 });
 
@@ -87,7 +102,12 @@ export const followImage = route({
   summary: 'What happens to an image, as server-sent events from the first on; Last-Event-ID resumes.',
   scope: 'images:read',
   params: imageParams,
-  headers: z.object({ 'last-event-id': z.string().regex(/^\d{1,15}$/).optional() }),
+  headers: z.object({
+    'last-event-id': z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .optional(),
+  }),
   responses: { 200: ['text/event-stream'] },
   errors: [...KEY_ERRORS, 'image_not_found', 'image_gone', 'overloaded', 'database_unavailable'],
 });

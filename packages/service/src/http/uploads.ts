@@ -68,7 +68,7 @@ export class Uploads {
     } catch (error) {
       // The fate of a commit whose answer was lost is unknown: an original may stand on the object, which then must
       // too, since the repeat of the upload will be found to be its duplicate. The janitor sweeps what no row names.
-      if (!isConnectionLoss(error)) await this.#drop(objectKey);
+      await this.#drop(objectKey);
       throw error;
     }
     if (accepted.duplicate) await this.#drop(objectKey);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placeOf } from '../../packages/service/src/drivers/fs-object-store/layout.ts';
 import { checkRemains } from './check-remains.ts';
@@ -60,9 +60,7 @@ describe('the checker', () => {
   });
 
   test('sees an object that belongs to no row, and counts the ones that a janitor would sweep', async () => {
-    const { path } = placeOf(join(subject.data, 'objects'), 'ten_x/original/obj_nobodys');
-    const known = await objectOf('originals');
-    const stray = join(known, '..', 'obj_nobodys');
+    const stray = join(dirname(await objectOf('originals')), 'obj_nobodys');
     await writeFile(stray, 'nobody');
     const verdict = await look();
     expect(verdict.counts.get('unreferenced objects swept')).toBe(1);
@@ -72,7 +70,6 @@ describe('the checker', () => {
     await utimes(stray, new Date(), new Date(Date.now() + 3_600_000));
     expect(await faults()).toContain('orphan');
     await rm(stray);
-    expect(path).toContain('obj_nobodys');
   });
 
   test.each<[string, string[], string, Fault[]]>([
@@ -95,9 +92,13 @@ describe('the checker', () => {
       ['orphan'],
     ],
   ])('sees %s', async (_, tables, sql, expected) => {
-    await withTampered(subject, tables, sql, async () => {
-      expect(await faults()).toEqual(expect.arrayContaining(expected));
-    });
+    const objects = join(subject.data, 'objects', 'objects');
+    // What no row names while the rows are tampered with is swept by the look, and put back after.
+    await cp(objects, `${subject.data}-kept`, { recursive: true });
+    const seen = await withTampered(subject, tables, sql, faults);
+    await cp(`${subject.data}-kept`, objects, { recursive: true, force: false });
+    await rm(`${subject.data}-kept`, { recursive: true });
+    expect(seen).toEqual(expect.arrayContaining(expected));
     expect(await faults()).toEqual([]);
   });
 
@@ -147,7 +148,7 @@ describe('the checker', () => {
     const seen = history.snapshot();
     if (extra) seen.uploads.push(extra);
     const verdict = new Verdict();
-    await judgeRunning(subject, seen, verdict);
+    await judgeRunning(subject, seen, verdict, { quietMsMax: 3_000 });
     return verdict;
   }
 

@@ -34,6 +34,8 @@ const RERUN_MS_MAX = 8_000;
 const AIM_MS_MAX = 150;
 const RECOVERY_MS_MAX = 60_000;
 const PAUSE_WORKER_MS = [300, 2_000] as const;
+/** PostgreSQL replaces all of its processes, unless the one that was hit had ended of itself in that moment. */
+const FORMER_MS_MAX = 4_000;
 /** Longer than a lease. */
 const PAUSE_NODE_MS = [16_000, 18_000] as const;
 const START_MS = [100, 3_500] as const;
@@ -193,9 +195,10 @@ export class Monkey {
 
   async #databaseBack(former: readonly number[]): Promise<void> {
     const { generation } = this.#subject;
+    const deadline = performance.now() + FORMER_MS_MAX;
     const isBack = async () => {
       if (this.#subject.generation !== generation) return true;
-      if (former.some(isAlive)) return false;
+      if (former.some(isAlive) && performance.now() < deadline) return false;
       return (await this.#subject.readiness())?.checks.database?.ok === true;
     };
     await until(isBack, 'the database answers again', RECOVERY_MS_MAX);

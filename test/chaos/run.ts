@@ -8,7 +8,7 @@ import { History } from './history.ts';
 import { Monkey, type Strike, type StrikeKind } from './monkey.ts';
 import { Pictures } from './pictures.ts';
 import { Random } from './random.ts';
-import { repeatKeys, settle } from './settle.ts';
+import { QUIET_MS_MAX, repeatKeys, settle } from './settle.ts';
 import { Subject } from './subject.ts';
 import { Verdict } from './verdict.ts';
 
@@ -99,7 +99,7 @@ export async function judge(
   verdict: Verdict,
   say: (what: string) => void = () => undefined,
 ): Promise<void> {
-  await judgeRunning(subject, history, verdict, say);
+  await judgeRunning(subject, history, verdict, { say });
   say('stopping the node, and looking at what remains');
   if ((await subject.stop()) !== 0) verdict.add('remains', 'the node did not end in good order on SIGTERM');
   await checkRemains(subject.data, verdict);
@@ -112,12 +112,12 @@ export async function judgeRunning(
   subject: Subject,
   history: History,
   verdict: Verdict,
-  say: (what: string) => void = () => undefined,
+  { say = () => undefined, quietMsMax = QUIET_MS_MAX }: { say?: (what: string) => void; quietMsMax?: number } = {},
 ): Promise<void> {
   say('repeating every Idempotency-Key');
   await repeatKeys(subject, history, verdict);
   say('waiting for the last job');
-  const retried = await settle(subject, verdict);
+  const retried = await settle(subject, verdict, quietMsMax);
   say(`fetching ${history.standing().length} uploads and their renditions`);
   await checkDeliveries(subject, history, verdict);
   say('holding rows, objects and events against each other');

@@ -8,7 +8,8 @@ import type { Verdict } from './verdict.ts';
 /** Renditions that came back from the dead, by id, and how often. */
 export type Retried = ReadonlyMap<string, number>;
 
-const QUIET_MS_MAX = 300_000;
+/** A queue that a loaded machine cannot empty in this time is stuck. */
+export const QUIET_MS_MAX = 300_000;
 const RETRY_ROUNDS_MAX = 5;
 /** What kills of workers and nodes may leave behind; a person acts on either by a retry. */
 const CAUSES_OF_KILLS: ReadonlySet<string> = new Set(['worker_crashed', 'lease_expired']);
@@ -21,10 +22,10 @@ export function configOf(subject: Subject): Config {
  * Waits until no job waits or runs, gives every dead one another chance, and waits again.
  * @returns what was retried.
  */
-export async function settle(subject: Subject, verdict: Verdict): Promise<Retried> {
+export async function settle(subject: Subject, verdict: Verdict, quietMsMax: number): Promise<Retried> {
   const retried = new Map<string, number>();
   for (let round = 0; round < RETRY_ROUNDS_MAX; round += 1) {
-    await untilQuiet(subject).catch((error: Error) => verdict.add('stuck', error.message));
+    await untilQuiet(subject, quietMsMax).catch((error: Error) => verdict.add('stuck', error.message));
     const dead = await deadJobs(subject);
     if (dead.length === 0) break;
     for (const { job_id, cause_code, cause_message, renditions } of dead) {
@@ -37,7 +38,7 @@ export async function settle(subject: Subject, verdict: Verdict): Promise<Retrie
   return retried;
 }
 
-async function untilQuiet(subject: Subject): Promise<void> {
+async function untilQuiet(subject: Subject, msMax: number): Promise<void> {
   await subject.withDatabase(async (database) => {
     const isQuiet = async () => {
       const [left] = await database.query<{ left: number }>(
@@ -45,7 +46,7 @@ async function untilQuiet(subject: Subject): Promise<void> {
       );
       return left?.left === 0;
     };
-    await until(isQuiet, 'no job waits or runs, and every event is sealed', QUIET_MS_MAX);
+    await until(isQuiet, 'no job waits or runs, and every event is sealed', msMax);
   });
 }
 

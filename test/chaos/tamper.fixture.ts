@@ -7,22 +7,22 @@ import type { Subject } from './subject.ts';
  * Runs SQL past every wall and trigger, as an intruder or a bug could, then `work`, and puts the tables back as they
  * were.
  */
-export async function withTampered(
+export async function withTampered<T>(
   subject: Subject,
   tables: readonly string[],
   sql: string,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   const client = await connectAsSuperuser(subject);
   try {
     for (const table of tables) await client.query(`CREATE TEMP TABLE kept_${table} AS TABLE ${table}`);
     await client.query(sql);
-    await work();
+    return await work();
+  } finally {
     for (const table of tables) {
       await client.query(`DELETE FROM ${table}`);
       await client.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`);
     }
-  } finally {
     await client.end();
   }
 }

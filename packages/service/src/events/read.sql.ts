@@ -1,3 +1,4 @@
+// Readers never lock: pages are ranges of an index, and what they show has its final place.
 import { statement } from '../db/statement.ts';
 
 const FIELDS = `e.tenant_id, e.position, e.event_id, e.type, e.subject, e.image_id, e.actor, e.at, e.data, e.personal`;

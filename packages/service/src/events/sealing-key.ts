@@ -36,7 +36,7 @@ export async function loadSealingKey(file: string): Promise<SealingKey> {
 }
 
 /** A sealing key from the text of a PEM file; throws when it is no Ed25519 private key. */
-export function sealingKeyFromPem(pem: string): SealingKey {
+function sealingKeyFromPem(pem: string): SealingKey {
   const privateKey = createPrivateKey(pem);
   if (privateKey.asymmetricKeyType !== 'ed25519') {
     throw new Error(`the sealing key is ${privateKey.asymmetricKeyType}; it must be Ed25519`);

@@ -62,13 +62,18 @@ export class Uploads {
     const objectKey = `${upload.tenant.tenantId}/original/${newId('object', clock)}`;
     const received = await this.#receive(request, objectKey);
     let accepted: Accepted;
+    let isAtCommit = false;
+    const finish = async (tx: Transaction, image: Image) => {
+      await upload.finish?.(tx, image);
+      isAtCommit = true;
+    };
     try {
       upload.onFingerprint?.(fingerprintOf(request, received));
-      accepted = await this.#commit(request, upload, objectKey, received);
+      accepted = await this.#commit(request, { ...upload, finish }, objectKey, received);
     } catch (error) {
       // The fate of a commit whose answer was lost is unknown: an original may stand on the object, which then must
       // too, since the repeat of the upload will be found to be its duplicate. The janitor sweeps what no row names.
-      await this.#drop(objectKey);
+      if (!(isAtCommit && isConnectionLoss(error))) await this.#drop(objectKey);
       throw error;
     }
     if (accepted.duplicate) await this.#drop(objectKey);

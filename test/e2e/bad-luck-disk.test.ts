@@ -98,6 +98,9 @@ describe.skipIf(!mayMount)('a disk of its own for the objects (needs the right t
     // An empty folder over the store, as after a failed mount.
     mount(folder, '1m');
     await expectProblem(await node.upload(unlike(photo)), 'storage_unavailable');
+    const away = await fetch(large);
+    expect(away.headers.get('etag')).toBeNull();
+    await expectProblem(away, 'storage_unavailable');
     expect((await fetch(`${node.url}/readyz`)).status).toBe(503);
     unmount(folder);
     expect((await fetch(large)).status).toBe(200);

@@ -7,7 +7,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-export const ROLES = ['api', 'worker', 'janitor'] as const;
+const ROLES = ['api', 'worker', 'janitor'] as const;
 export type Role = (typeof ROLES)[number];
 
 interface Setting<T> {

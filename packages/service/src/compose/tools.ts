@@ -14,7 +14,7 @@ import { findTenant, type Tenant } from '../tenants/index.ts';
 const TOOL_CONNECTIONS_MAX = 2;
 
 /** A tool names a tenant that does not exist. */
-export class UnknownTenantError extends Error {
+class UnknownTenantError extends Error {
   override readonly name = 'UnknownTenantError';
 }
 

@@ -153,12 +153,6 @@ export function isConnectionLoss(error: unknown): boolean {
   return /^08|^57P0|^53300$|^E(CONN|PIPE|NOENT|TIMEDOUT|ACCES)/.test(code);
 }
 
-/** SQLSTATE 23505: the constraint that was violated, or undefined for another error. */
-export function uniqueViolation(error: unknown): string | undefined {
-  if (errorCode(error) !== '23505') return undefined;
-  return (error as { constraint?: string }).constraint;
-}
-
 function errorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;

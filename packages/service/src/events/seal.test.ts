@@ -3,6 +3,7 @@ import { createTestLog, newTestEvent, type TestLog } from '../../../../test/supp
 import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { type NewEvent, readEvents, recordEvent, recordEvents } from './index.ts';
+import { ACQUIRE_SEALER_LEASE } from './lease.sql.ts';
 import { acquireSealerLease, DeposedError, type SealerLease } from './lease.ts';
 import { BATCH_EVENTS_MAX } from './model.ts';
 import { sealBatch } from './seal.ts';
@@ -128,6 +129,24 @@ describe.each([18, 15] as const)('sealing on PostgreSQL %i', (major) => {
     expect((await subjects(a)).at(-1)).toBe('restored');
   });
 
+  /** Lets the lease end and takes it, whoever holds it and whatever he is about to do. */
+  const usurp = (holder: string): Promise<SealerLease> =>
+    log.database.transaction(async (tx) => {
+      await tx.query(`UPDATE sealer_state SET lease_until = '-infinity'`);
+      const [row] = await tx.query<{ token: number }>(ACQUIRE_SEALER_LEASE, [holder, LEASE_MS]);
+      if (!row) throw new Error('a lease that is over can be taken');
+      return { holder, token: row.token };
+    });
+
+  test('a lease that was taken anew under the same name deposes the old one', async () => {
+    const { a } = log.tenants;
+    const old = await usurp('node_same');
+    lease = await usurp('node_same');
+    await log.record(a, 1);
+    await expect(sealBatch(log.database, old, LEASE_MS)).rejects.toThrow(DeposedError);
+    await untilSettled(seal, 1);
+  });
+
   test('of sealers at work at the same time, only the one with the current lease writes, and each event once', async () => {
     const { a, b } = log.tenants;
     const before = (await logPositions()).length;
@@ -143,18 +162,12 @@ describe.each([18, 15] as const)('sealing on PostgreSQL %i', (major) => {
     const usurper = async (holder: string) => {
       let own: SealerLease | undefined;
       while (!isDone() || (await log.database.query('SELECT FROM event_inbox LIMIT 1')).length > 0) {
-        if (!own) {
-          // Whoever holds it may be in the middle of a batch.
-          await log.database.query(`UPDATE sealer_state SET lease_until = '-infinity'`);
-          own = (await acquireSealerLease(log.database, holder, LEASE_MS))?.lease;
-        }
-        if (own) {
-          await sealBatch(log.database, own, LEASE_MS).catch((error: unknown) => {
-            if (!(error instanceof DeposedError)) throw error;
-            deposed += 1;
-            own = undefined;
-          });
-        }
+        own ??= await usurp(holder);
+        await sealBatch(log.database, own, LEASE_MS).catch((error: unknown) => {
+          if (!(error instanceof DeposedError)) throw error;
+          deposed += 1;
+          own = undefined;
+        });
       }
     };
     await Promise.all([writer(), writer(), usurper('node_1'), usurper('node_2'), usurper('node_3')]);

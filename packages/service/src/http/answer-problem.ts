@@ -5,11 +5,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from './problem.ts';
 
 const MEDIA_TYPE = 'application/problem+json';
+const OF_THE_PICTURE = ['etag', 'accept-ranges', 'content-disposition', 'content-range'] as const;
 /** As long as nginx does (lingering_timeout). */
 const LINGER_MS_MAX = 5_000;
 
 /** Answers a problem of the catalogue. */
 export function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: ProblemError): FastifyReply {
+  // What was said already of a picture that will not come.
+  for (const name of OF_THE_PICTURE) reply.removeHeader(name);
   const body = Buffer.from(JSON.stringify(problem.body(request.id)));
   reply
     .code(problem.status)

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ObjectMissingError } from '../ports/object-store.ts';
 import type { HttpContext } from './context.ts';
 import type { Deliverable } from './deliverable.ts';
 import { ProblemError } from './problem.ts';
@@ -20,7 +19,10 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 /** Formats that a browser would run. */
 const ACTIVE_FORMATS: ReadonlySet<string> = new Set(['svg']);
 
-/** Sends an object with its tag, whole or in part, or only its headers when the client has it. */
+/**
+ * Sends an object with its tag, whole or in part, or only its headers when the client has it.
+ * @throws ObjectMissingError when the store has it no more.
+ */
 export async function sendObject(
   context: HttpContext,
   request: FastifyRequest,
@@ -53,12 +55,7 @@ export async function sendObject(
   reply.header('content-length', length);
   if (range !== 'whole') reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${object.bytes}`);
   if (request.method === 'HEAD') return reply.send();
-  const body = await context.store
-    .read(object.objectKey, range === 'whole' ? undefined : range)
-    .catch((error: unknown) => {
-      // Deleted between look-up and read.
-      throw error instanceof ObjectMissingError ? new ProblemError('image_gone') : error;
-    });
+  const body = await context.store.read(object.objectKey, range === 'whole' ? undefined : range);
   context.metrics.deliveredBytes.inc(length);
   return reply.send(body.stream);
 }

@@ -1,13 +1,15 @@
 import { isConnectionLoss } from '../db/database.ts';
 import { IdempotencyKeyLostError } from '../images/index.ts';
-import { OutOfSpaceError, TooManyBytesError } from '../ports/object-store.ts';
+import { TooManyBytesError } from '../ports/object-store.ts';
+import { isOutOfSpace, isStorageFailure } from '../ports/storage-failure.ts';
 import { TooManyWaitersError } from '../renditions/index.ts';
 import { ProblemError } from './problem.ts';
 
 /** Turns whatever a handler threw into an entry of the catalogue; what is nobody's known failure is `internal`. */
 export function toProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (error instanceof OutOfSpaceError) return new ProblemError('storage_full', { retryAfterSeconds: 30 });
+  if (isOutOfSpace(error)) return new ProblemError('storage_full', { retryAfterSeconds: 30 });
+  if (isStorageFailure(error)) return new ProblemError('storage_unavailable');
   if (error instanceof TooManyBytesError) {
     return new ProblemError('upload_too_large', { bound: { name: 'uploadBytesMax', limit: error.bytesMax } });
   }

@@ -18,7 +18,7 @@ export function presetUrl(base: string, tenant: Tenant, imageId: string, preset:
 }
 
 /** Absolute, signed URL of the original: it carries location and camera data, so only who was handed it may read it. */
-export function originalUrl(base: string, tenant: Tenant, imageId: string): string {
+function originalUrl(base: string, tenant: Tenant, imageId: string): string {
   const path = `/i/${tenant.slug}/${imageId}/${ORIGINAL_PRESET}`;
   return `${base}${path}?s=${signPath(tenant.urlSecret, path)}`;
 }

@@ -27,7 +27,8 @@ export const moveJobToLane = statement(
   'jobs-move',
   `WITH waiting AS (
      SELECT j.ctid AS row_address, j.tenant_id,
-       least(greatest(round($5::numeric / t.weight::numeric), 0), $6)::bigint AS charged,
+       CASE WHEN $5 = 0 THEN 0
+         ELSE least(greatest(round($5::numeric / t.weight::numeric), 1), $6) END::bigint AS charged,
        least(greatest(round((j.cost_micros - $5)::numeric / t.weight::numeric), 1), $6)::bigint AS charge
      FROM jobs j JOIN tenants t ON t.tenant_id = $1
      WHERE j.tenant_id = $1 AND j.job_id = $2 AND j.lane = $3 AND j.state IN ('queued', 'delayed')

@@ -6,7 +6,7 @@ import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Database } from '../db/database.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
-import type { ObjectStore } from '../ports/object-store.ts';
+import { type ObjectStore, OutOfSpaceError } from '../ports/object-store.ts';
 import type { Bounds } from './bounds.ts';
 import { selectWork } from './end.sql.ts';
 import { endRenditions, type HeldJob, type JobResults } from './end.ts';
@@ -116,6 +116,9 @@ class Ending {
   async finish(failures: readonly { readonly index: number; readonly cause: RenditionCause }[]): Promise<number> {
     await this.#chain;
     if (this.#failure !== undefined) throw this.#failure;
+    // The machine's fault, not the picture's: another try may find room.
+    const full = failures.find(({ cause }) => cause.code === 'out_of_space');
+    if (full) throw new OutOfSpaceError(full.cause.message);
     const failed = failures.map(({ index, cause }) => ({ renditionId: this.#workAt(index).renditionId, cause }));
     await this.#commit({ ready: this.#stored.splice(0), failed }, true);
     return this.#ended;

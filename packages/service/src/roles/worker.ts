@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
 import type { Clock } from '../core/clock.ts';
@@ -18,7 +19,8 @@ import {
   tendQueue,
 } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
-import { ObjectMissingError, OutOfSpaceError } from '../ports/object-store.ts';
+import { ObjectMissingError } from '../ports/object-store.ts';
+import { isOutOfSpace, isStorageFailure } from '../ports/storage-failure.ts';
 import {
   failRest,
   type Isolation,
@@ -60,8 +62,12 @@ interface Running {
   given?: 'drain' | 'lost';
 }
 
-const RELEASE_TRIES_MAX = 5;
+/** A database that was killed is back within these ten seconds; a lease would take longer. */
+const RELEASE_TRIES_MAX = 50;
+const RELEASE_TRIES_STOPPING_MAX = 5;
 const RELEASE_PAUSE_MS = 200;
+/** Between two tries of a job while the storage is ill, which is checked by trying. */
+const STORAGE_PAUSE_MS = 1_000;
 const STARVED_WAITERS_MAX = 1_000;
 
 /** Starts the supervisor of this node's worker processes: it alone speaks with the queue, the store and the database. */
@@ -182,22 +188,35 @@ class Supervisor implements WorkerRole {
   async #giveBack(running: Running, error: unknown): Promise<string> {
     const { job } = running;
     const { log, metrics } = this.#deps;
-    const why = reasonOf(running, error);
+    const isIll = !running.given && (await this.#isStorageIll(error));
+    const why: Release = isIll ? { reason: 'drain' } : reasonOf(running, error);
     if (error instanceof WorkerDiedError && why.reason === 'worker_died')
       metrics.workerDeaths.inc({ reason: error.reason });
     log.warn({ err: error, jobId: job.jobId, reason: why.reason }, 'a job was given back');
-    for (let tries = 1; tries <= RELEASE_TRIES_MAX; tries += 1) {
+    // Nobody else could do it either: the job waits here, and is not blamed.
+    if (isIll) await pause(STORAGE_PAUSE_MS);
+    for (let tries = 1; tries <= (this.#stopping ? RELEASE_TRIES_STOPPING_MAX : RELEASE_TRIES_MAX); tries += 1) {
       try {
         const failed = await this.#release(job, why);
         this.#deps.onEnded(failed);
-        return why.reason;
+        return isIll ? 'storage_ill' : why.reason;
       } catch (releaseError) {
         this.#tell(releaseError as Error);
-        await new Promise((resolve) => setTimeout(resolve, RELEASE_PAUSE_MS));
+        await pause(RELEASE_PAUSE_MS);
       }
     }
     // The lease runs out, and the reaper takes the job back.
     return 'lost';
+  }
+
+  /** Whether a job failed because the storage has no room, or does not work for anybody. */
+  async #isStorageIll(error: unknown): Promise<boolean> {
+    if (isOutOfSpace(error)) return true;
+    if (!isStorageFailure(error) && !(error instanceof ObjectMissingError)) return false;
+    return this.#deps.store.check().then(
+      () => false,
+      () => true,
+    );
   }
 
   async #release(job: ClaimedJob, why: Release): Promise<Rendition[]> {
@@ -252,16 +271,18 @@ class Supervisor implements WorkerRole {
 
 /** What the queue is told of a failure: whose fault it was decides whether it counts. */
 function reasonOf(running: Running, error: unknown): Release {
-  if (running.given || isConnectionLoss(error)) return { reason: 'drain' };
-  if (error instanceof OutOfSpaceError) {
-    return { reason: 'retry', cause: { code: 'storage_full', message: 'The object store has no room left.' } };
-  }
+  if (running.given) return { reason: 'drain' };
   if (error instanceof ObjectMissingError) {
     return {
       reason: 'retry',
       cause: { code: 'original_missing', message: 'The original is not in the object store.' },
     };
   }
+  if (isStorageFailure(error)) {
+    const message = 'The original or a scratch file could not be read or written.';
+    return { reason: 'retry', cause: { code: 'storage_unavailable', message } };
+  }
+  if (isConnectionLoss(error)) return { reason: 'drain' };
   if (error instanceof WorkerDiedError) return { reason: 'worker_died', message: DEATHS[error.reason] };
   const message = error instanceof Error ? error.message.slice(0, 200) : String(error);
   return { reason: 'retry', cause: { code: 'render_failed', message } };

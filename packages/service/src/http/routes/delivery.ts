@@ -2,6 +2,7 @@ import { ORIGINAL_PRESET, PRESETS, type PresetName } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
 import { findDelivery, hurryRendition } from '../../images/index.ts';
+import { ObjectMissingError } from '../../ports/object-store.ts';
 import type { Rendition } from '../../renditions/index.ts';
 import type { HttpContext } from '../context.ts';
 import { sendObject } from '../deliver.ts';
@@ -28,15 +29,37 @@ export function deliveryHandlers(context: HttpContext) {
     deliverPreset: async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header('access-control-allow-origin', '*');
       const params = request.params as DeliveryParams;
-      const query = request.query as { v?: string; s?: string };
-      if (params.preset === ORIGINAL_PRESET) return deliverOriginal(context, request, reply, params, query.s);
-      if (!Object.hasOwn(PRESETS, params.preset)) throw new ProblemError('preset_not_found');
-      const transformation = PRESETS[params.preset as PresetName];
-      const version = versionOf(transformation);
-      const object = await findRendition(context, reply, params, transformation);
-      return sendObject(context, request, reply, object, query.v === version ? IMMUTABLE : REVALIDATED);
+      const { v, s } = request.query as { v?: string; s?: string };
+      try {
+        if (params.preset === ORIGINAL_PRESET) return await deliverOriginal(context, request, reply, params, s);
+        return await deliverRendition(context, request, reply, params, v);
+      } catch (error) {
+        throw error instanceof ObjectMissingError ? await problemOfMissing(context, params) : error;
+      }
     },
   };
+}
+
+async function deliverRendition(
+  context: HttpContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  params: DeliveryParams,
+  version: string | undefined,
+): Promise<FastifyReply> {
+  if (!Object.hasOwn(PRESETS, params.preset)) throw new ProblemError('preset_not_found');
+  const transformation = PRESETS[params.preset as PresetName];
+  const object = await findRendition(context, reply, params, transformation);
+  return sendObject(context, request, reply, object, version === versionOf(transformation) ? IMMUTABLE : REVALIDATED);
+}
+
+/** An object that a row named is not there: deleted since the look-up, here or by another node, or the store is ill. */
+async function problemOfMissing(context: HttpContext, { tenant: name, image }: DeliveryParams): Promise<ProblemError> {
+  const tenant = await context.auth.tenant(name);
+  if (!tenant) return new ProblemError('image_not_found');
+  context.deliveries.forget(tenant.tenantId, image);
+  const { state } = await findDelivery(context.database, tenant.tenantId, image, PRESETS.small);
+  return new ProblemError(state === 'gone' ? 'image_gone' : 'storage_unavailable');
 }
 
 async function deliverOriginal(

@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { systemClock } from '../core/clock.ts';
+import { newId } from '../core/ids.ts';
+import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { acceptImage } from './accept.ts';
+import { sweepObjects } from './sweep.ts';
+
+const HOUR_MS = 3_600_000;
+const BYTES = Buffer.from('bytes of an original');
+
+describe('the janitor’s sweep', () => {
+  let test: TestDatabase;
+  let folder: string;
+  let store: ObjectStore;
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    folder = await mkdtemp(join(tmpdir(), 'safelight-sweep-'));
+    store = await openFsObjectStore({ directory: folder });
+  });
+  afterAll(async () => {
+    await test.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('removes what no row points at, once it is old enough, and nothing else', async () => {
+    const { a } = test.tenants;
+    const [named, orphan, anchor] = [
+      key(a, 'original'),
+      key(a, 'rendition'),
+      `system/anchors/${newId('object', systemClock)}`,
+    ];
+    for (const objectKey of [named, orphan, anchor]) await store.put(objectKey, BYTES);
+    await accept(named);
+
+    expect(await sweep(0)).toBe(0);
+    expect(await store.stat(orphan)).toBeDefined();
+    expect(await sweep(2 * HOUR_MS)).toBe(1);
+    expect(await store.stat(orphan)).toBeUndefined();
+    expect(await store.stat(named)).toBeDefined();
+    expect(await store.stat(anchor)).toBeDefined();
+    expect(await sweep(2 * HOUR_MS)).toBe(0);
+  });
+
+  it('goes through more objects than one look takes', async () => {
+    const keys = Array.from({ length: 520 }, () => key(test.tenants.b, 'rendition'));
+    for (const objectKey of keys) await store.put(objectKey, BYTES);
+    expect(await sweep(2 * HOUR_MS)).toBe(keys.length);
+  });
+
+  /** Sweeps as if it were `aheadMs` later: what is older than an hour then goes. */
+  function sweep(aheadMs: number): Promise<number> {
+    const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+    return sweepObjects({ database: test.database, store, clock }, HOUR_MS);
+  }
+
+  async function accept(objectKey: string): Promise<void> {
+    const facts = {
+      format: 'jpeg',
+      bytes: BYTES.length,
+      width: 10,
+      height: 10,
+      frames: 1,
+      orientation: 1,
+      hasAlpha: false,
+      space: 'srgb',
+      depth: 'uchar',
+      hasProfile: false,
+      progressive: false,
+      palette: false,
+    } as const;
+    await acceptImage(test.database, systemClock, {
+      tenantId: test.tenants.a,
+      objectKey,
+      bytes: BYTES.length,
+      sha256: new Uint8Array(32),
+      facts,
+      filename: undefined,
+      tags: [],
+      actor: 'test',
+      address: undefined,
+    });
+  }
+
+  function key(tenantId: string, kind: string): string {
+    return `${tenantId}/${kind}/${newId('object', systemClock)}`;
+  }
+});

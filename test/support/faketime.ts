@@ -36,7 +36,11 @@ export async function createTestClock(library: string, folder: string): Promise<
 }
 
 /** The same binaries, whose server lives by the clock. `folder` must be open to the server's user. */
-export async function withClock(binaries: PostgresBinaries, clock: TestClock, folder: string): Promise<PostgresBinaries> {
+export async function withClock(
+  binaries: PostgresBinaries,
+  clock: TestClock,
+  folder: string,
+): Promise<PostgresBinaries> {
   await mkdir(join(folder, 'bin'), { recursive: true });
   const settings = Object.entries(clock.env).map(([name, value]) => `export ${name}='${value}'\n`);
   for (const program of readdirSync(join(binaries.directory, 'bin'))) {

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Database, Transaction } from '../db/database.ts';
-import { recordEvents } from '../events/index.ts';
+import { eraseImageEvents, recordEvents } from '../events/index.ts';
 import { cancelJobs } from '../jobs/index.ts';
 import { forgetOriginal, lockOriginal } from '../originals/index.ts';
 import { buryImage, countImagesOf, deleteRenditions, lockImage } from './delete.sql.ts';
@@ -43,6 +43,8 @@ export async function deleteImage(
     const [buried] = await tx.query<{ deleted_at: Date }>(buryImage, [tenantId, imageId]);
     invariant(buried, 'a locked image can be buried');
     const removed = await removeUnused(tx, tenantId, image.original_id);
+    // Name, digest and address of who sent it go with the image; who deleted it stays told.
+    await eraseImageEvents(tx, tenantId, imageId);
     await recordEvents(tx, clock, [
       {
         tenantId,

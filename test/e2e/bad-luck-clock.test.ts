@@ -1,0 +1,98 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../packages/service/src/core/clock.ts';
+import { Database } from '../../packages/service/src/db/database.ts';
+import {
+  type EmbeddedCluster,
+  findBinaries,
+  startEmbeddedCluster,
+} from '../../packages/service/src/db/embedded/index.ts';
+import { createLogin, SERVICE_LOGIN } from '../../packages/service/src/db/login.ts';
+import { migrate } from '../../packages/service/src/db/migrate.ts';
+import { createTenant } from '../../packages/service/src/tenants/index.ts';
+import { expectUrls, imageIdOf, readEvents } from '../support/answers.ts';
+import { createTestClock, findFaketime, type TestClock, withClock } from '../support/faketime.ts';
+import { smallPhoto, unlike } from '../support/pictures.ts';
+import { awaitWorkers } from '../support/processes.ts';
+import { Safelight } from '../support/safelight.ts';
+import { until } from '../support/until.ts';
+
+const library = findFaketime();
+const DAY_MS = 86_400_000;
+const PASSWORD = 'a-password-for-tests';
+
+describe.skipIf(library === undefined)('a clock that jumps, of node and database alike (needs libfaketime)', () => {
+  let folder: string;
+  let clock: TestClock;
+  let cluster: EmbeddedCluster;
+  let database: Database;
+  let node: Safelight;
+  let photo: Buffer;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'safelight-clock-'));
+    await chmod(folder, 0o755);
+    photo = await smallPhoto();
+    clock = await createTestClock(library ?? '', folder);
+    const binaries = await withClock(findBinaries(), clock, join(folder, 'binaries'));
+    cluster = await startEmbeddedCluster({ directory: join(folder, 'postgres'), binaries, log: () => undefined });
+    await createLogin(cluster.connection, 'safelight', PASSWORD);
+    await migrate({ ...cluster.connection, database: 'safelight' });
+    const connection = { ...cluster.connection, database: 'safelight', user: SERVICE_LOGIN, password: PASSWORD };
+    database = new Database({ connection, connectionsMax: 2, namedStatements: true, onError: () => undefined });
+    await database.transaction((tx) => createTenant(tx, systemClock, 'demo'));
+    const url = `postgres://${SERVICE_LOGIN}:${PASSWORD}@/safelight?host=${encodeURIComponent(connection.host)}&port=${connection.port}`;
+    const env = { DATABASE_URL: url, SAFELIGHT_PUBLIC_TENANT: 'demo', SAFELIGHT_WORKERS: '1', ...clock.env };
+    node = await Safelight.start({ env });
+  });
+  afterAll(async () => {
+    await node.close();
+    await database.close();
+    await cluster.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** What the database takes for the time, against the machine. */
+  async function offsetMs(): Promise<number> {
+    const [row] = await database.query<{ now: Date }>('SELECT now()');
+    return (row?.now.getTime() ?? Number.NaN) - Date.now();
+  }
+
+  async function session(): Promise<{ cookie: string }> {
+    const response = await fetch(`${node.url}/v1/session`, { method: 'POST' });
+    return { cookie: (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '' };
+  }
+
+  it.each([
+    ['a day ahead', '+1d', DAY_MS],
+    ['back again', '+0', 0],
+    ['a day behind', '-1d', -DAY_MS],
+    ['forward again', '+0', 0],
+  ])('by a jump %s freezes no lease, no retry, no wait and no stream of events', async (_, offset, expectedMs) => {
+    const [worker = 0] = await awaitWorkers(node, 1);
+    // One job is leased while the clock jumps, another waits.
+    process.kill(worker, 'SIGSTOP');
+    const held = await expectUrls(await node.upload(unlike(photo)));
+    const waiting = await expectUrls(await node.upload(unlike(photo)));
+    await until('a job is leased', async () => {
+      const rows = await database.query(`SELECT FROM jobs WHERE state = 'leased'`);
+      return rows.length === 1;
+    });
+    const stream = await fetch(`${node.url}/v1/images/${imageIdOf(held.small)}/events`, { headers: await session() });
+    const events = readEvents(stream, (seen) => seen.length >= 4);
+    await clock.set(offset);
+    await until('the clock has jumped', async () => Math.abs((await offsetMs()) - expectedMs) < 60_000);
+    process.kill(worker, 'SIGKILL');
+    for (const url of [held.small, waiting.small]) expect((await fetch(url)).status).toBe(200);
+    expect((await events).map(({ type }) => type).slice(1)).toEqual(Array(3).fill('rendition.ready'));
+    const later = await expectUrls(await node.upload(unlike(photo)));
+    expect((await fetch(later.large)).status).toBe(200);
+    const { cookie } = await session();
+    const page = await fetch(`${node.url}/v1/images?limit=3`, { headers: { cookie } });
+    const { images } = (await page.json()) as { images: { createdAt: string }[] };
+    expect(images).toHaveLength(3);
+    await until('no job is left', async () => (await database.query('SELECT FROM jobs')).length === 0);
+  });
+});

@@ -15,7 +15,7 @@ import { createTenant } from '../../packages/service/src/tenants/index.ts';
 import { expectUrls, imageIdOf, readEvents } from '../support/answers.ts';
 import { createTestClock, findFaketime, type TestClock, withClock } from '../support/faketime.ts';
 import { smallPhoto, unlike } from '../support/pictures.ts';
-import { awaitWorkers } from '../support/processes.ts';
+import { awaitWorkers, workersOf } from '../support/processes.ts';
 import { Safelight } from '../support/safelight.ts';
 import { until } from '../support/until.ts';
 
@@ -28,6 +28,7 @@ describe.skipIf(library === undefined)('a clock that jumps, of node and database
   let clock: TestClock;
   let cluster: EmbeddedCluster;
   let database: Database;
+  let startNode: () => Promise<Safelight>;
   let node: Safelight;
   let photo: Buffer;
 
@@ -44,8 +45,10 @@ describe.skipIf(library === undefined)('a clock that jumps, of node and database
     database = new Database({ connection, connectionsMax: 2, namedStatements: true, onError: () => undefined });
     await database.transaction((tx) => createTenant(tx, systemClock, 'demo'));
     const url = `postgres://${SERVICE_LOGIN}:${PASSWORD}@/safelight?host=${encodeURIComponent(connection.host)}&port=${connection.port}`;
-    const env = { DATABASE_URL: url, SAFELIGHT_PUBLIC_TENANT: 'demo', SAFELIGHT_WORKERS: '1', ...clock.env };
-    node = await Safelight.start({ env });
+    const objects = `file:${join(folder, 'objects')}`;
+    const settings = { SAFELIGHT_PUBLIC_TENANT: 'demo', SAFELIGHT_WORKERS: '1', SAFELIGHT_OBJECTS: objects };
+    startNode = () => Safelight.start({ env: { DATABASE_URL: url, ...settings, ...clock.env } });
+    node = await startNode();
   });
   afterAll(async () => {
     await node.close();
@@ -94,5 +97,30 @@ describe.skipIf(library === undefined)('a clock that jumps, of node and database
     const { images } = (await page.json()) as { images: { createdAt: string }[] };
     expect(images).toHaveLength(3);
     await until('no job is left', async () => (await database.query('SELECT FROM jobs')).length === 0);
+  });
+
+  it('set back frees the jobs of a node that vanished while it was ahead', async () => {
+    await clock.set('+1d');
+    await until('the clock has jumped', async () => (await offsetMs()) > DAY_MS / 2);
+    const gone = await startNode();
+    const [worker = 0] = await awaitWorkers(gone, 1);
+    process.kill(worker, 'SIGSTOP');
+    // So that the job is the vanishing node's, for certain.
+    for (const pid of workersOf(node)) process.kill(pid, 'SIGSTOP');
+    const first = await expectUrls(await gone.upload(unlike(photo)));
+    const second = await expectUrls(await gone.upload(unlike(photo)));
+    await until('both nodes hold a job', async () => {
+      const rows = await database.query<{ count: number }>(`SELECT count(*) FROM jobs WHERE state = 'leased'`);
+      return rows[0]?.count === 2;
+    });
+    await gone.kill();
+    await clock.set('+0');
+    for (const pid of workersOf(node)) process.kill(pid, 'SIGCONT');
+    for (const { small } of [first, second]) {
+      const { pathname, search } = new URL(small);
+      const url = `${node.url}${pathname}${search}`;
+      await until('it is ready', async () => (await fetch(url)).status === 200, 30_000);
+    }
+    await gone.close();
   });
 });

@@ -7,6 +7,7 @@ import { ExitError } from './exit.ts';
 import { addMigrate } from './migrate.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
+import { addTenant } from './tenant.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 another Safelight has the folder. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   addServe(program);
   addDemo(program);
   addRetry(program);
+  addTenant(program);
   addAudit(program);
   addMigrate(program);
   addConfig(program);

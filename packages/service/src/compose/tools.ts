@@ -9,7 +9,7 @@ import { DATABASE_URL_FILE, openDatabase } from '../db/open.ts';
 import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
 import { type VerifyReport, verifyEvents } from '../events/index.ts';
 import { retryJob } from '../renditions/index.ts';
-import { findTenant, type Tenant } from '../tenants/index.ts';
+import { createKey, createTenant, findTenant, newKeySecret, type Tenant } from '../tenants/index.ts';
 
 const TOOL_CONNECTIONS_MAX = 2;
 
@@ -31,6 +31,19 @@ export async function verifyLog(config: Config, tenantSlug: string | undefined):
     const tenantId = tenantSlug === undefined ? undefined : (await tenantNamed(database, tenantSlug)).tenantId;
     return verifyEvents({ database, anchors, publicKeys, tenantId });
   });
+}
+
+/** Makes a tenant with a key that may read and write its images. @returns the key, or undefined when the name is taken. */
+export async function addTenant(config: Config, slug: string): Promise<string | undefined> {
+  return withDatabase(config, (database) =>
+    database.transaction(async (tx) => {
+      const tenantId = await createTenant(tx, systemClock, slug);
+      if (tenantId === undefined) return undefined;
+      const secret = newKeySecret(systemClock);
+      await createKey(tx, systemClock, { tenantId, secret, scopes: ['images:read', 'images:write'] });
+      return secret;
+    }),
+  );
 }
 
 /** Gives a tenant's dead job another chance. @returns false when there is no such dead job. */

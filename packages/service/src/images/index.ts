@@ -12,4 +12,4 @@ export {
 } from './idempotency.ts';
 export { type Image, stateOfImage } from './model.ts';
 export { getImage, type ImageFilter, type Lookup, listImages } from './read.ts';
-export { sweepObjects } from './sweep.ts';
+export { ObjectSweep } from './sweep.ts';

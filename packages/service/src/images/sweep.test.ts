@@ -8,7 +8,7 @@ import { newId } from '../core/ids.ts';
 import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { acceptImage } from './accept.ts';
-import { sweepObjects } from './sweep.ts';
+import { ObjectSweep } from './sweep.ts';
 
 const HOUR_MS = 3_600_000;
 const BYTES = Buffer.from('bytes of an original');
@@ -37,28 +37,62 @@ describe('the janitor’s sweep', () => {
     for (const objectKey of [named, orphan, anchor]) await store.put(objectKey, BYTES);
     await accept(named);
 
-    expect(await sweep(0)).toBe(0);
+    const later = sweeper();
+    expect(await later(0)).toBe(0);
+    expect(await later(2 * HOUR_MS)).toBe(0);
     expect(await store.stat(orphan)).toBeDefined();
-    expect(await sweep(2 * HOUR_MS)).toBe(1);
+    expect(await later(3 * HOUR_MS)).toBe(1);
     expect(await store.stat(orphan)).toBeUndefined();
     expect(await store.stat(named)).toBeDefined();
     expect(await store.stat(anchor)).toBeDefined();
-    expect(await sweep(2 * HOUR_MS)).toBe(0);
+    expect(await later(4 * HOUR_MS)).toBe(0);
   });
 
   it('goes through more objects than one look takes', async () => {
     const keys = Array.from({ length: 520 }, () => key(test.tenants.b, 'rendition'));
     for (const objectKey of keys) await store.put(objectKey, BYTES);
-    expect(await sweep(2 * HOUR_MS)).toBe(keys.length);
+    const later = sweeper();
+    await later(2 * HOUR_MS);
+    expect(await later(3 * HOUR_MS)).toBe(keys.length);
   });
 
-  /** Sweeps as if it were `aheadMs` later: what is older than an hour then goes. */
-  function sweep(aheadMs: number): Promise<number> {
-    const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
-    return sweepObjects({ database: test.database, store, clock }, HOUR_MS);
+  it('spares an upload that is being accepted while the clock is set forward by a day', async () => {
+    const objectKey = key(test.tenants.b, 'original');
+    await store.put(objectKey, BYTES);
+    const later = sweeper();
+    for (const minutes of [0, 10]) await later(minutes * 60_000, 24 * HOUR_MS);
+    expect(await store.stat(objectKey)).toBeDefined();
+    expect(await later(HOUR_MS, 24 * HOUR_MS)).toBe(1);
+  });
+
+  it('forgets its suspicion of what was accepted meanwhile', async () => {
+    const objectKey = key(test.tenants.b, 'original');
+    await store.put(objectKey, BYTES);
+    const later = sweeper();
+    await later(2 * HOUR_MS);
+    await accept(objectKey, test.tenants.b);
+    expect(await later(3 * HOUR_MS)).toBe(0);
+    expect(await store.stat(objectKey)).toBeDefined();
+  });
+
+  /** Sweeps as if `passedMs` had passed and somebody had set the clock forward by `setMs` besides. */
+  function sweeper() {
+    let passed = 0;
+    let set = 0;
+    const clock = {
+      ...systemClock,
+      now: () => systemClock.now() + passed + set,
+      monotonic: () => passed,
+    };
+    const sweep = new ObjectSweep({ database: test.database, store, clock });
+    return (passedMs: number, setMs = 0): Promise<number> => {
+      passed = passedMs;
+      set = setMs;
+      return sweep.sweep(HOUR_MS);
+    };
   }
 
-  async function accept(objectKey: string): Promise<void> {
+  async function accept(objectKey: string, tenantId = test.tenants.a): Promise<void> {
     const facts = {
       format: 'jpeg',
       bytes: BYTES.length,
@@ -74,7 +108,7 @@ describe('the janitor’s sweep', () => {
       palette: false,
     } as const;
     await acceptImage(test.database, systemClock, {
-      tenantId: test.tenants.a,
+      tenantId,
       objectKey,
       bytes: BYTES.length,
       sha256: new Uint8Array(32),

@@ -14,29 +14,61 @@ const selectUnreferenced = statement(
      AND NOT EXISTS (SELECT FROM renditions r WHERE r.object_key = k.object_key)`,
 );
 
+/** Longer than any object waits between its write and its row's commit, be the queue before the probe as long as it may. */
+const SUSPECT_MS_MIN = 20 * 60 * 1000;
+/** What does not fit is suspected by a later sweep. */
+const SUSPECTS_MAX = 100_000;
+
 /**
  * Removes objects that no row points at: what a crash left between an object's write and its row's commit. Keys are
- * fresh, so an object older than the longest upload or lease can no longer become referenced.
- * @returns how many were removed.
+ * fresh, so an object older than the longest upload or lease can no longer become referenced. How old it is, the
+ * store's times tell; but a clock that was set may make an object of this second look like yesterday's, so nothing is
+ * removed that this process has not known as unreferenced for a while, by a clock that cannot be set.
  */
-export async function sweepObjects(
-  deps: { readonly database: Queryable; readonly store: ObjectStore; readonly clock: Clock },
-  olderThanMs: number,
-): Promise<number> {
-  const { database, store, clock } = deps;
-  let removed = 0;
-  let batch: string[] = [];
-  const flush = async () => {
-    const rows = await database.query<{ object_key: string }>(selectUnreferenced, [batch]);
-    await store.remove(rows.map(({ object_key }) => object_key));
-    removed += rows.length;
-    batch = [];
-  };
-  for await (const object of store.list('')) {
-    if (object.key.startsWith(SYSTEM_PREFIX) || object.changedAtMs > clock.now() - olderThanMs) continue;
-    batch.push(object.key);
-    if (batch.length === BATCH) await flush();
+export class ObjectSweep {
+  readonly #database: Queryable;
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  /** Unreferenced objects, and when they were first seen to be. */
+  #suspects: ReadonlyMap<string, number> = new Map();
+
+  constructor(deps: { readonly database: Queryable; readonly store: ObjectStore; readonly clock: Clock }) {
+    this.#database = deps.database;
+    this.#store = deps.store;
+    this.#clock = deps.clock;
   }
-  if (batch.length > 0) await flush();
-  return removed;
+
+  /** @returns how many were removed, of those older than `ageMsMin`. */
+  async sweep(ageMsMin: number): Promise<number> {
+    const suspects = new Map<string, number>();
+    let removed = 0;
+    let batch: string[] = [];
+    const flush = async () => {
+      const rows = await this.#database.query<{ object_key: string }>(selectUnreferenced, [batch]);
+      batch = [];
+      removed += await this.#remove(
+        rows.map((row) => row.object_key),
+        suspects,
+      );
+    };
+    for await (const object of this.#store.list('')) {
+      if (object.key.startsWith(SYSTEM_PREFIX) || object.changedAtMs > this.#clock.now() - ageMsMin) continue;
+      batch.push(object.key);
+      if (batch.length === BATCH) await flush();
+    }
+    if (batch.length > 0) await flush();
+    this.#suspects = suspects;
+    return removed;
+  }
+
+  /** Removes those that have been suspects for long; the others become or stay suspects. */
+  async #remove(keys: readonly string[], suspects: Map<string, number>): Promise<number> {
+    const now = this.#clock.monotonic();
+    const due = new Set(keys.filter((key) => now - (this.#suspects.get(key) ?? now) >= SUSPECT_MS_MIN));
+    for (const key of keys) {
+      if (!due.has(key) && suspects.size < SUSPECTS_MAX) suspects.set(key, this.#suspects.get(key) ?? now);
+    }
+    if (due.size > 0) await this.#store.remove([...due]);
+    return due.size;
+  }
 }

@@ -1,5 +1,6 @@
 import { statement } from '../db/statement.ts';
 
+/** The lanes whose accounts a cancellation touches: one look-up in jobs_by_original, no lock. */
 export const findLanesOfOriginal = statement(
   'jobs-find-lanes',
   `SELECT DISTINCT lane FROM jobs WHERE tenant_id = $1 AND original_id = $2`,

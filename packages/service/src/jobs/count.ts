@@ -3,7 +3,7 @@ import { countQueue } from './count.sql.ts';
 import type { Lane } from './model.ts';
 
 /** Up to this many jobs of each lane and state are counted one by one; more are estimated. */
-export const COUNTED_JOBS_MAX = 5_000;
+const COUNTED_JOBS_MAX = 5_000;
 
 export interface LaneCount {
   readonly lane: Lane;
@@ -15,7 +15,7 @@ export interface LaneCount {
   readonly oldestSeconds: number;
   /** Predicted work of the queued jobs, in CPU-seconds. */
   readonly workSeconds: number;
-  /** More than {@link COUNTED_JOBS_MAX} are queued: their number and work come from the tenants' accounts. */
+  /** More than 5,000 are queued: their number and work come from the tenants' accounts. */
   readonly estimated: boolean;
 }
 

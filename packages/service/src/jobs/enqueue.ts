@@ -6,7 +6,7 @@ import { moveJob } from './move.ts';
 import { CHARGE_MICROS_MAX, COST_MICROS_MAX, isMoreUrgent } from './policy.ts';
 
 /** A statement of this many jobs takes tens of milliseconds; more gain nothing and hold the account's lock longer. */
-export const ENQUEUE_JOBS_MAX = 5_000;
+const ENQUEUE_JOBS_MAX = 5_000;
 
 interface EnqueuedRow extends Enqueued {
   readonly lane: Lane;
@@ -30,7 +30,7 @@ export async function enqueue(tx: Transaction, job: NewJob): Promise<Enqueued> {
 
 /**
  * Puts many jobs, of one tenant or (as the system) of several, into the queue in one statement.
- * @param jobs at most {@link ENQUEUE_JOBS_MAX}, no original twice.
+ * @param jobs at most 5,000, no original twice.
  * @returns one answer per job, in the order given.
  */
 export async function enqueueMany(tx: Queryable, jobs: readonly NewJob[]): Promise<Enqueued[]> {

@@ -3,7 +3,7 @@ import type { Transaction } from '../db/database.ts';
 import { listTenantJobs } from './list.sql.ts';
 import type { Job } from './model.ts';
 
-export const LISTED_JOBS_MAX = 500;
+const LISTED_JOBS_MAX = 500;
 
 type JobRow = Omit<Job, 'cause'> & { readonly causeCode: string | null; readonly causeMessage: string | null };
 

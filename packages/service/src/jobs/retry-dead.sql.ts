@@ -28,6 +28,7 @@ export const reviveJob = statement(
    SELECT job_id, wake_parked_nodes(1) FROM revived`,
 );
 
+/** What has gone wrong with a dead job: one look-up by primary key, no lock. */
 export const findDeadJob = statement(
   'jobs-find-dead',
   `SELECT lane, attempts, crashes, expiries, solitary FROM jobs WHERE tenant_id = $1 AND job_id = $2 AND state = 'dead'`,

@@ -58,7 +58,11 @@ describe.runIf(isRootOnLinux && isolation.uidBase !== undefined)('a worker proce
   let rig: WorkerRig;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'safelight-isolation-'));
+    // Groups that a supervisor may have, such as those of a log folder, must not be inherited.
+    const groups = process.getgroups?.() ?? [];
+    process.setgroups?.([4, 24]);
     rig = await WorkerRig.start({ isolation, slot: SLOT });
+    process.setgroups?.(groups);
   });
   afterAll(async () => {
     await rig[Symbol.asyncDispose]();

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
-import { sweepIdempotencyKeys, sweepObjects } from '../images/index.ts';
+import { ObjectSweep, sweepIdempotencyKeys } from '../images/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -24,9 +24,10 @@ const UNREFERENCED_MS_MIN = 60 * 60 * 1000;
 /** Sweeps again and again what crashes left behind: unreferenced objects, unfinished writes, old Idempotency-Keys. */
 export function startJanitorRole(deps: JanitorDeps): JanitorRole {
   const { log, metrics, store, database } = deps;
+  const objectSweep = new ObjectSweep(deps);
   let running: Promise<void> = Promise.resolve();
   const sweep = async () => {
-    const objects = await sweepObjects(deps, UNREFERENCED_MS_MIN);
+    const objects = await objectSweep.sweep(UNREFERENCED_MS_MIN);
     const unfinished = (await store.sweepUnfinished?.(UNREFERENCED_MS_MIN)) ?? 0;
     await sweepIdempotencyKeys(database);
     metrics.sweptObjects.inc(objects + unfinished);

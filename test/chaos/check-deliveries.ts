@@ -8,6 +8,9 @@ const require = createRequire(new URL('../../packages/service/package.json', imp
 const sharp = require('sharp') as typeof import('sharp').default;
 
 const AT_ONCE = 6;
+/** Longer than the GET of a pending rendition waits. */
+const ANSWER_MS_MAX = 30_000;
+const NO_ANSWER = 0;
 const SIDE_MAX: Readonly<Record<PresetName, number>> = { small: 100, medium: 300, large: 600 };
 
 /** Fetches everything that was acknowledged, by the URLs that were handed out, and everything that was deleted. */
@@ -71,8 +74,12 @@ async function get(
   record: UploadRecord,
   name: PresetName | 'original',
 ): Promise<{ status: number; body: Buffer }> {
-  const response = await subject.request(record.urls?.[name] ?? '/');
-  return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
+  try {
+    const response = await subject.request(record.urls?.[name] ?? '/', { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
+  } catch {
+    return { status: NO_ANSWER, body: Buffer.of() };
+  }
 }
 
 /** Decodes every pixel, of equal bytes once. @returns what is wrong with the picture. */

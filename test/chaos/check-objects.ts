@@ -3,9 +3,13 @@ import { join } from 'node:path';
 import { systemClock } from '../../packages/service/src/core/clock.ts';
 import type { Database } from '../../packages/service/src/db/database.ts';
 import { openFsObjectStore } from '../../packages/service/src/drivers/fs-object-store/index.ts';
-import { sweepObjects } from '../../packages/service/src/images/index.ts';
+import { ObjectSweep } from '../../packages/service/src/images/index.ts';
 import type { ObjectStore } from '../../packages/service/src/ports/object-store.ts';
 import type { Verdict } from './verdict.ts';
+
+/** Also what was written in this very millisecond. */
+const WHATEVER_AGE_MS = -1_000;
+const LONG_MS = 3_600_000;
 
 /**
  * Does in peace what the janitor does for what is old: sweeps objects that no row names and writes that never ended,
@@ -13,9 +17,8 @@ import type { Verdict } from './verdict.ts';
  */
 export async function checkObjects(database: Database, data: string, verdict: Verdict): Promise<void> {
   const store = await openFsObjectStore({ directory: join(data, 'objects') });
-  // Younger than a second from now: also what was written in this very millisecond.
-  verdict.count('unreferenced objects swept', await sweepObjects({ database, store, clock: systemClock }, -1_000));
-  verdict.count('unfinished writes swept', (await store.sweepUnfinished?.(-1)) ?? 0);
+  verdict.count('unreferenced objects swept', await sweepAll(database, store));
+  verdict.count('unfinished writes swept', (await store.sweepUnfinished?.(WHATEVER_AGE_MS)) ?? 0);
   const rows = await database.query<{ object_key: string; sha256: string }>(
     `SELECT object_key, encode(sha256, 'hex') AS sha256 FROM originals
      UNION ALL SELECT object_key, encode(sha256, 'hex') FROM renditions WHERE object_key IS NOT NULL`,
@@ -30,6 +33,16 @@ export async function checkObjects(database: Database, data: string, verdict: Ve
     else if (told !== (await digestOf(store, key))) verdict.add('altered', `the object ${key}`);
   }
   for (const key of digests.keys()) verdict.add('lost', `the object ${key}, which a row names`);
+}
+
+/** As if an hour had passed between two sweeps; ages below zero: also what was written in this very millisecond. */
+async function sweepAll(database: Database, store: ObjectStore): Promise<number> {
+  let passedMs = 0;
+  const clock = { ...systemClock, monotonic: () => passedMs };
+  const sweep = new ObjectSweep({ database, store, clock });
+  await sweep.sweep(-1_000);
+  passedMs = 3_600_000;
+  return sweep.sweep(-1_000);
 }
 
 async function digestOf(store: ObjectStore, key: string): Promise<string> {

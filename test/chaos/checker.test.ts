@@ -49,14 +49,20 @@ describe('the checker', () => {
   test('sees a truncated rendition', async () => {
     const path = await objectOf('renditions');
     const bytes = await readFile(path);
-    await replaced(path, bytes.subarray(0, bytes.length - 40), async () => expect(await faults()).toContain('altered'));
+    await replaced(path, bytes.subarray(0, bytes.length - 40), async () => {
+      const { violations } = await look();
+      expect(violations.map(({ fault }) => fault)).toContain('altered');
+      // A client is told at once, and does not wait for bytes that never come.
+      expect(violations.map(({ what }) => what)).toContainEqual(expect.stringMatching(/answers 500$/));
+    });
   });
 
   test('sees an object that is gone', async () => {
     const path = await objectOf('originals');
     await rename(path, `${path}.away`);
-    expect(await faults()).toContain('lost');
+    const seen = await faults();
     await rename(`${path}.away`, path);
+    expect(seen).toContain('lost');
   });
 
   test('sees an object that belongs to no row, and counts the ones that a janitor would sweep', async () => {
@@ -115,9 +121,8 @@ describe('the checker', () => {
   });
 
   test('sees that one name became two images', async () => {
-    const again = await upload('first.jpg');
+    await upload('first.jpg');
     expect(await faults()).toContain('duplicated');
-    history.uploads.splice(history.uploads.indexOf(again), 1);
   });
 
   test('sees a process and files that are left behind', async () => {
@@ -163,13 +168,14 @@ describe('the checker', () => {
     return placeOf(join(subject.data, 'objects'), row?.object_key ?? '').path;
   }
 
-  /** Objects are read-only files, which their owner can still overwrite as root; as anybody else the mode is lifted. */
   async function replaced(path: string, bytes: Buffer, work: () => Promise<void>): Promise<void> {
     await rename(path, `${path}.away`);
     await writeFile(path, bytes);
-    await work();
-    await rm(path);
-    await rename(`${path}.away`, path);
+    try {
+      await work();
+    } finally {
+      await rename(`${path}.away`, path);
+    }
   }
 });
 

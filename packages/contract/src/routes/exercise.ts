@@ -1,5 +1,6 @@
 import { uploadUrlsSchema } from '../resources.ts';
 import { route } from './route.ts';
+import { UPLOAD_ERRORS } from './upload-errors.ts';
 
 export const uploadExercise = route({
   id: 'uploadExercise',
@@ -9,22 +10,6 @@ export const uploadExercise = route({
   scope: undefined,
   bodies: ['multipart/form-data'],
   responses: { 202: uploadUrlsSchema },
-  errors: [
-    'image_missing',
-    'image_invalid',
-    'image_format_unsupported',
-    'origin_refused',
-    'method_not_allowed',
-    'not_acceptable',
-    'upload_too_large',
-    'image_too_large',
-    'upload_incomplete',
-    'upload_timeout',
-    'overloaded',
-    'database_unavailable',
-    'storage_unavailable',
-    'storage_full',
-    'shutting_down',
-  ],
+  errors: [...UPLOAD_ERRORS, 'origin_refused', 'method_not_allowed', 'not_acceptable', 'key_missing'],
   event: 'image.accepted',
 });

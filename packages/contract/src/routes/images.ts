@@ -9,24 +9,11 @@ import {
   tagSchema,
 } from '../resources.ts';
 import { route } from './route.ts';
+import { UPLOAD_ERRORS } from './upload-errors.ts';
 
 export const WAIT_SECONDS_MAX = 30;
 
 const imageParams = z.object({ id: z.string().max(64) });
-const UPLOAD_ERRORS = [
-  'image_missing',
-  'image_invalid',
-  'image_too_large',
-  'image_format_unsupported',
-  'upload_too_large',
-  'upload_incomplete',
-  'upload_timeout',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
-  'storage_full',
-  'shutting_down',
-] as const;
 const KEY_ERRORS = ['key_missing', 'key_invalid', 'scope_missing'] as const;
 
 export const createImage = route({

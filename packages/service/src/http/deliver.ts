@@ -56,6 +56,11 @@ export async function sendObject(
   if (range !== 'whole') reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${object.bytes}`);
   if (request.method === 'HEAD') return reply.send();
   const body = await context.store.read(object.objectKey, range === 'whole' ? undefined : range);
+  if (body.bytes !== length) {
+    // A client that was told another length would wait for the rest, or take a part for the whole.
+    body.stream.destroy();
+    throw new Error(`the object ${object.objectKey} has ${body.bytes} bytes where its row tells ${length}`);
+  }
   context.metrics.deliveredBytes.inc(length);
   return reply.send(body.stream);
 }

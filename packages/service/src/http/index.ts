@@ -1,3 +1,3 @@
 /** The front end: routes of the contract over HTTP. */
-export type { HttpDeps, HttpLimits, ReadinessCheck } from './deps.ts';
+export type { HttpDeps, HttpLimits, ProbeResult, ReadinessCheck } from './deps.ts';
 export { createServer } from './server.ts';

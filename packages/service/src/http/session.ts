@@ -1,11 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.ts';
 import { ProblemError } from './problem.ts';
 
 const COOKIE = 'safelight_session';
 const TOKEN_BYTES = 32;
-const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
+const LOOPBACK_NAME = 'localhost';
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -18,7 +19,7 @@ export class LoopbackSession {
   readonly #token: string;
   readonly #hosts: ReadonlySet<string>;
 
-  /** @param publicUrl its host is allowed besides the loopback names. */
+  /** @param publicUrl its host is allowed besides `localhost` and plain addresses. */
   constructor(options: {
     readonly tenant: string | undefined;
     readonly publicUrl: string | undefined;
@@ -26,7 +27,7 @@ export class LoopbackSession {
   }) {
     this.#tenant = options.tenant;
     this.#token = Buffer.from(options.clock.bytes(TOKEN_BYTES)).toString('base64url');
-    this.#hosts = new Set([...LOOPBACK_HOSTS, ...(options.publicUrl ? [new URL(options.publicUrl).hostname] : [])]);
+    this.#hosts = new Set([LOOPBACK_NAME, ...(options.publicUrl ? [new URL(options.publicUrl).hostname] : [])]);
   }
 
   /** Short name of the tenant that needs no key, if this installation has one. */
@@ -39,9 +40,9 @@ export class LoopbackSession {
     const host = request.headers.host;
     // HTTP/1.0 clients may send no Host; browsers always do.
     if (host === undefined) return;
-    if (!this.#hosts.has(hostnameOf(host))) {
+    if (!this.#isOurs(hostnameOf(host))) {
       throw new ProblemError('origin_refused', {
-        detail: `The Host ${host.slice(0, 100)} is not one of this service.`,
+        detail: `The Host ${host.slice(0, 100)} is not one of this service: SAFELIGHT_PUBLIC_URL names it.`,
       });
     }
     const { origin } = request.headers;
@@ -50,6 +51,11 @@ export class LoopbackSession {
     if (isForeign && !SAFE_METHODS.has(request.method)) {
       throw new ProblemError('origin_refused', { detail: 'Pages of other origins may not act here.' });
     }
+  }
+
+  /** An address, unlike a name, cannot be made to lead here by somebody else's DNS. */
+  #isOurs(hostname: string): boolean {
+    return this.#hosts.has(hostname) || isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0;
   }
 
   open(reply: FastifyReply): void {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
+import type { ProbeResult } from '../http/index.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { type Bounds, type Isolation, type Rejection, type SourceFacts, WorkerDiedError } from '../renditions/index.ts';
@@ -22,10 +23,6 @@ export interface ProberDeps {
   /** Uploads that may wait for the probe at once. */
   readonly waitersMax: number;
 }
-
-export type Probed =
-  | { readonly ok: true; readonly facts: SourceFacts }
-  | { readonly ok: false; readonly rejection: Rejection };
 
 const DEADLINE_MS = 5_000;
 const ORIGINAL_FILE = 'original';
@@ -48,7 +45,7 @@ export class Prober {
   }
 
   /** What a stored object is, by its content. */
-  async probe(objectKey: string): Promise<Probed> {
+  async probe(objectKey: string): Promise<ProbeResult> {
     const done = await this.#turn.acquire(1);
     try {
       return await this.#probe(objectKey).catch((error: unknown) => {
@@ -69,7 +66,7 @@ export class Prober {
     await this.#slot.close();
   }
 
-  async #probe(objectKey: string): Promise<Probed> {
+  async #probe(objectKey: string): Promise<ProbeResult> {
     const { clock, store, bounds, rssBytesMax } = this.#deps;
     const worker = await this.#slot.ready();
     const folder = newId('object', clock);

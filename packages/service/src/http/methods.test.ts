@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { allowedMethods } from './methods.ts';
+
+describe('the methods that an address takes', () => {
+  it.each([
+    ['/', ['GET', 'HEAD', 'POST']],
+    ['/?x=1', ['GET', 'HEAD', 'POST']],
+    ['/v1/images', ['GET', 'HEAD', 'POST']],
+    ['/v1/images/img_1', ['DELETE', 'GET', 'HEAD']],
+    ['/v1/images/img_1/events', ['GET', 'HEAD']],
+    ['/v1/session', ['POST']],
+    ['/i/demo/img_1/small?v=1', ['GET', 'HEAD']],
+    ['/healthz', ['GET', 'HEAD']],
+  ])('%s: %j', (url, methods) => {
+    expect(allowedMethods(url)).toEqual(methods);
+  });
+
+  it.each(['/nothing', '/v1/images/', '/v1/images/a/b', '/i/demo/img_1', '//'])('%s: none', (url) => {
+    expect(allowedMethods(url)).toEqual([]);
+  });
+});

@@ -7,7 +7,7 @@ import { newId } from '../core/ids.ts';
 import type { ProbeResult } from '../http/index.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type Bounds, type Isolation, type Rejection, type SourceFacts, WorkerDiedError } from '../renditions/index.ts';
+import { type Bounds, type Isolation, WorkerDiedError } from '../renditions/index.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
 export interface ProberDeps {

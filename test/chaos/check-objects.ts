@@ -9,7 +9,8 @@ import type { Verdict } from './verdict.ts';
 
 /** Also what was written in this very millisecond. */
 const WHATEVER_AGE_MS = -1_000;
-const LONG_MS = 3_600_000;
+/** Longer than a sweep suspects an object before it removes it. */
+const SUSPECTED_MS = 3_600_000;
 
 /**
  * Does in peace what the janitor does for what is old: sweeps objects that no row names and writes that never ended,
@@ -35,14 +36,14 @@ export async function checkObjects(database: Database, data: string, verdict: Ve
   for (const key of digests.keys()) verdict.add('lost', `the object ${key}, which a row names`);
 }
 
-/** As if an hour had passed between two sweeps; ages below zero: also what was written in this very millisecond. */
+/** The first look makes suspects; the second comes when they have been suspects for long. */
 async function sweepAll(database: Database, store: ObjectStore): Promise<number> {
   let passedMs = 0;
   const clock = { ...systemClock, monotonic: () => passedMs };
   const sweep = new ObjectSweep({ database, store, clock });
-  await sweep.sweep(-1_000);
-  passedMs = 3_600_000;
-  return sweep.sweep(-1_000);
+  await sweep.sweep(WHATEVER_AGE_MS);
+  passedMs = SUSPECTED_MS;
+  return sweep.sweep(WHATEVER_AGE_MS);
 }
 
 async function digestOf(store: ObjectStore, key: string): Promise<string> {

@@ -20,22 +20,18 @@ export async function checkRecords(database: Database, history: History, verdict
     if (!row) verdict.add('lost', `${record.name}: there is no row of ${imageIdOf(record)}`);
     else if (row.sha256 !== record.sample.sha256) verdict.add('altered', `${record.name}: the row tells ${row.sha256}`);
   }
-  const names = new Set(history.uploads.map(({ name }) => name));
+  const records = new Map(history.uploads.map((record) => [record.name, record]));
+  const seen = new Map<string, string>();
   for (const { image_id, filename } of images) {
-    if (filename !== null && !names.has(filename))
-      verdict.add('orphan', `${image_id} is ${filename}, which nobody sent`);
+    // The name of a deleted image is gone with it.
+    if (filename === null) continue;
+    const record = records.get(filename);
+    const other = seen.get(filename) ?? [...(record?.imageIds ?? [])].find((known) => known !== image_id);
+    seen.set(filename, image_id);
+    if (!record) verdict.add('orphan', `${image_id} is ${filename}, which nobody sent`);
+    else if (other !== undefined) verdict.add('duplicated', `${filename} became ${image_id} and ${other}`);
   }
-  await checkOnce(database, verdict);
   await checkEnded(database, verdict);
-}
-
-/** Also of images that were deleted since: the log still tells under which name they came. */
-async function checkOnce(database: Database, verdict: Verdict): Promise<void> {
-  const twice = await database.query<{ filename: string; images: string[] }>(
-    `SELECT personal->>'filename' AS filename, array_agg(image_id) AS images FROM events
-     WHERE type = 'image.accepted' GROUP BY 1 HAVING count(DISTINCT image_id) > 1`,
-  );
-  for (const { filename, images } of twice) verdict.add('duplicated', `${filename} became ${images.join(' and ')}`);
 }
 
 async function checkEnded(database: Database, verdict: Verdict): Promise<void> {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placeOf } from '../../packages/service/src/drivers/fs-object-store/layout.ts';
@@ -39,7 +39,7 @@ describe('the checker', () => {
   });
 
   test('sees a flipped byte of a stored original', async () => {
-    const path = await objectOf('originals');
+    const path = pathOf(await keyOf('originals'));
     const bytes = await readFile(path);
     const flipped = Buffer.from(bytes);
     flipped[700] = (flipped[700] ?? 0) ^ 1;
@@ -47,7 +47,7 @@ describe('the checker', () => {
   });
 
   test('sees a truncated rendition', async () => {
-    const path = await objectOf('renditions');
+    const path = pathOf(await keyOf('renditions'));
     const bytes = await readFile(path);
     await replaced(path, bytes.subarray(0, bytes.length - 40), async () => {
       const { violations } = await look();
@@ -58,7 +58,7 @@ describe('the checker', () => {
   });
 
   test('sees an object that is gone', async () => {
-    const path = await objectOf('originals');
+    const path = pathOf(await keyOf('originals'));
     await rename(path, `${path}.away`);
     const seen = await faults();
     await rename(`${path}.away`, path);
@@ -66,7 +66,8 @@ describe('the checker', () => {
   });
 
   test('sees an object that belongs to no row, and counts the ones that a janitor would sweep', async () => {
-    const stray = join(dirname(await objectOf('originals')), 'obj_nobodys');
+    const stray = pathOf((await keyOf('originals')).replace(/[^/]+$/, 'obj_nobodys'));
+    await mkdir(dirname(stray), { recursive: true });
     await writeFile(stray, 'nobody');
     const verdict = await look();
     expect(verdict.counts.get('unreferenced objects swept')).toBe(1);
@@ -83,7 +84,6 @@ describe('the checker', () => {
     ['an image that got another one’s original', ['images'], swapped(), ['altered', 'orphan']],
     ['a rendition that stays pending', ['renditions'], pending(), ['stuck']],
     ['a rendition that failed for no good reason', ['renditions'], failed(), ['failed']],
-    ['a deletion that was undone', ['images'], undeleted(), ['undead', 'event']],
     [
       'an event that is gone',
       ['events'],
@@ -125,6 +125,13 @@ describe('the checker', () => {
     expect(await faults()).toContain('duplicated');
   });
 
+  test('sees a deletion that was undone', async () => {
+    // The node keeps in memory what it has delivered, so this comes last.
+    expect(await withTampered(subject, ['images'], undeleted(), faults)).toEqual(
+      expect.arrayContaining(['undead', 'event']),
+    );
+  });
+
   test('sees a process and files that are left behind', async () => {
     await subject.stop();
     const verdict = new Verdict();
@@ -161,11 +168,15 @@ describe('the checker', () => {
     return (await look(extra)).violations.map(({ fault }) => fault);
   }
 
-  async function objectOf(table: 'originals' | 'renditions'): Promise<string> {
+  async function keyOf(table: 'originals' | 'renditions'): Promise<string> {
     const [row] = await subject.withDatabase((database) =>
       database.query<{ object_key: string }>(`SELECT object_key FROM ${table} ORDER BY object_key LIMIT 1`),
     );
-    return placeOf(join(subject.data, 'objects'), row?.object_key ?? '').path;
+    return row?.object_key ?? '';
+  }
+
+  function pathOf(key: string): string {
+    return placeOf(join(subject.data, 'objects'), key).path;
   }
 
   async function replaced(path: string, bytes: Buffer, work: () => Promise<void>): Promise<void> {

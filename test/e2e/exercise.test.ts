@@ -233,3 +233,13 @@ describe('a page of somebody else in the same browser', () => {
     await expectProblem(await exchange(node.url, session), 'origin_refused');
   });
 });
+
+describe('a node that is public to nobody', () => {
+  it('refuses the upload, and opens no session', async () => {
+    const closed = await Safelight.start({ env: { SAFELIGHT_PUBLIC_TENANT: 'none', SAFELIGHT_ROLES: 'api' } });
+    await expectProblem(await closed.upload(photo), 'key_missing');
+    await expectProblem(await fetch(`${closed.url}/v1/session`, { method: 'POST' }), 'route_not_found');
+    expect((await sendImage(closed, photo)).status).toBe(202);
+    await closed.close();
+  });
+});

@@ -8,6 +8,7 @@ import {
 } from '@safelight/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectBound, expectImage, expectProblem, sendImage } from '../support/answers.ts';
+import { expectNothingLeft } from '../support/leftovers.ts';
 import { keyOf } from '../support/node-database.ts';
 import { smallPhoto, unlike } from '../support/pictures.ts';
 import { FORM_TYPE, formBody } from '../support/raw-http.ts';
@@ -243,5 +244,12 @@ describe('what tells of the node', () => {
     expect((await fetch(`${node.url}/docs/`)).status).toBe(200);
     expect((await fetch(`${node.url}/`)).status).toBe(200);
     expect((await fetch(`${node.url}/`, { method: 'HEAD' })).status).toBe(200);
+  });
+});
+
+describe('after all this', () => {
+  it('objects and rows name each other, and no work is left', async () => {
+    await expectNothingLeft(node);
+    expect(node.output).not.toContain('"level":50');
   });
 });

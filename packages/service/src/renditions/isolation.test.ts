@@ -25,6 +25,7 @@ describe('a worker process, whoever started it', () => {
     // The last two are Node.js's own, for the channel.
     expect(names.sort()).toEqual([
       'MALLOC_ARENA_MAX',
+      'MALLOC_MMAP_THRESHOLD_',
       'MALLOC_TRIM_THRESHOLD_',
       'NODE_CHANNEL_FD',
       'NODE_CHANNEL_SERIALIZATION_MODE',

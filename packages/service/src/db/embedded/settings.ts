@@ -6,6 +6,9 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
+  // When one of its processes was killed the server ends whole and the launcher starts it anew. Left to itself, a
+  // postmaster of 18 whose startup process is killed during its own crash recovery stays `in recovery mode` for ever.
+  restart_after_crash: 'off',
   wal_level: 'replica',
   wal_compression: 'on',
   max_connections: '50',

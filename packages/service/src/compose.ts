@@ -25,6 +25,8 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { DEMO_TENANT, provisionDemo } from './tenants/index.ts';
 import { readVersion } from './version.ts';
 
+export { addTenant, migrateDatabase, retryDeadJob, verifyLog } from './compose/tools.ts';
+
 /** A running node. */
 export interface SafelightNode {
   /** Where the API listens, when this node has that role. */

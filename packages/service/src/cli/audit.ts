@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { verifyLog } from '../compose/tools.ts';
+import { verifyLog } from '../compose.ts';
 import type { Finding } from '../events/index.ts';
 import { ExitError } from './exit.ts';
 import { readSettings } from './settings.ts';

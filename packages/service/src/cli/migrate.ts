@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { migrateDatabase } from '../compose/tools.ts';
+import { migrateDatabase } from '../compose.ts';
 import { ExitError } from './exit.ts';
 import { readSettings } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { retryDeadJob } from '../compose/tools.ts';
+import { retryDeadJob } from '../compose.ts';
 import { DEMO_TENANT } from '../tenants/index.ts';
 import { ExitError } from './exit.ts';
 import { readSettings } from './settings.ts';

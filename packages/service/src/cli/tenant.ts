@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addTenant as makeTenant } from '../compose/tools.ts';
+import { addTenant as makeTenant } from '../compose.ts';
 import { ExitError } from './exit.ts';
 import { readSettings } from './settings.ts';
 

@@ -2,12 +2,12 @@
 export { BOUNDS_DEFAULT, type Bounds } from './bounds.ts';
 export { renditionDigest, versionOfDigest } from './digest.ts';
 export { failRest, renditionEvent, retryJob } from './end.ts';
-export { CRASH_ISOLATION, detectIsolation, type Isolation } from './isolation.ts';
+export { detectIsolation, type Isolation } from './isolation.ts';
 export { type Rendition, type RenditionRow, renditionColumns, toRendition } from './model.ts';
 export { orderRenditions, readTransformation } from './order.ts';
 export { predictJob } from './predict.ts';
 export { startWorkerProcess, WorkerDiedError, type WorkerProcess } from './process.ts';
 export type { Rejection, SourceFacts } from './protocol.ts';
 export { type RenderDeps, renderJob } from './render.ts';
-export { UntrustedOutputError } from './scratch.ts';
+export { ORIGINAL_FILE } from './scratch.ts';
 export { RenditionWaiters, TooManyWaitersError } from './waiters.ts';

@@ -106,5 +106,4 @@ export interface ProbeTask {
 
 export type Task = RenderTask | ProbeTask;
 
-export { ORIGINAL_FILE } from './scratch.ts';
 export type { SourceFacts } from './source.ts';

@@ -14,7 +14,8 @@ import type { MadeRendition, Rendition, RenditionCause } from './model.ts';
 import { readTransformation } from './order.ts';
 import { predictJob } from './predict.ts';
 import type { WorkerProcess } from './process.ts';
-import { ORIGINAL_FILE, type Output, type SourceFacts } from './protocol.ts';
+import type { Output, SourceFacts } from './protocol.ts';
+import { ORIGINAL_FILE } from './scratch.ts';
 
 export interface RenderDeps {
   readonly database: Database;

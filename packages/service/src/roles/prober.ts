@@ -7,7 +7,7 @@ import { newId } from '../core/ids.ts';
 import type { ProbeResult } from '../http/index.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { type Bounds, type Isolation, WorkerDiedError } from '../renditions/index.ts';
+import { type Bounds, type Isolation, ORIGINAL_FILE, WorkerDiedError } from '../renditions/index.ts';
 import { WorkerSlot } from './worker-slot.ts';
 
 export interface ProberDeps {
@@ -25,7 +25,6 @@ export interface ProberDeps {
 }
 
 const DEADLINE_MS = 5_000;
-const ORIGINAL_FILE = 'original';
 
 /** The reserved process that looks at uploads, so that long encodes never hold them up. One look at a time. */
 export class Prober {

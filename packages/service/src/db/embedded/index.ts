@@ -4,4 +4,4 @@
  */
 export { findBinaries, type PostgresBinaries } from './binaries.ts';
 export { type EmbeddedCluster, type EmbeddedClusterOptions, startEmbeddedCluster } from './cluster.ts';
-export { ClusterBusyError, ClusterStartError, EmbeddedUnavailableError } from './errors.ts';
+export { ClusterBusyError, ClusterStartError } from './errors.ts';

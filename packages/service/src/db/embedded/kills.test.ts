@@ -15,6 +15,8 @@ import {
 } from './fixture.ts';
 import { ClusterBusyError, type EmbeddedCluster, startEmbeddedCluster } from './index.ts';
 import { clusterName } from './orphans.ts';
+import { listProcesses } from './processes.ts';
+import { until } from './wait.ts';
 
 const OWNER = './owner.fixture.ts';
 const ROUNDS = 6;
@@ -91,6 +93,25 @@ describe('after SIGKILL of', () => {
   });
 });
 
+describe('a server of which one process was killed', () => {
+  test('answers again, also when its recovery is killed in turn', async () => {
+    const directory = temporaryFolder();
+    const cluster = await startEmbeddedCluster({ directory, log: () => undefined });
+    const title = `postgres: ${clusterName(join(directory, 'data'))}: `;
+    const find = (what: string) => listProcesses().find(({ argv }) => argv[0]?.startsWith(`${title}${what}`))?.pid;
+    for (let round = 0; round < 3; round += 1) {
+      await eventually(() => find('checkpointer') !== undefined, 'the checkpointer runs');
+      killPid(find('checkpointer') ?? 0);
+      // A recovery may be over too soon to be seen; most take long enough.
+      await until(() => find('startup') !== undefined, 2_000);
+      const recovery = find('startup');
+      if (recovery !== undefined) killPid(recovery);
+      await answers(cluster);
+    }
+    await cluster.stop();
+  });
+});
+
 describe('a server whose owner was killed', () => {
   test.runIf(process.platform === 'linux')('ends by itself', async () => {
     const directory = temporaryFolder();
@@ -109,6 +130,19 @@ describe('a server whose owner was killed', () => {
     await (await start()).stop();
   });
 });
+
+async function answers({ connection }: EmbeddedCluster): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    try {
+      await query(connection, 'SELECT 1');
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(50);
+    }
+  }
+}
 
 /** Some of the victims end by themselves when the first is dead. */
 function killPid(pid: number): void {

@@ -16,7 +16,9 @@ let photo: Buffer;
 
 beforeAll(async () => {
   photo = await smallPhoto();
-  node = await Safelight.start({ env: { SAFELIGHT_WORKERS: '1', SAFELIGHT_UPLOAD_IDLE_SECONDS: '2' } });
+  node = await Safelight.start({
+    env: { SAFELIGHT_WORKERS: '1', SAFELIGHT_UPLOAD_IDLE_SECONDS: '2', SAFELIGHT_UPLOADS_MAX: '6' },
+  });
 });
 afterAll(() => node.close());
 
@@ -42,10 +44,21 @@ describe('a client', () => {
     await expectNothingLeft(node);
   });
 
-  it('that half-closes after half of its picture is told so, and leaves nothing behind', async () => {
+  it('that comes while as many upload as may is told so with the bound, and the others go on', async () => {
+    const uploads = Array.from({ length: 6 }, () => beginUpload(20_000));
+    await until('the uploads have begun', () => unfinishedFiles(node).length === 6);
+    await expectBound(await node.upload(photo), 'overloaded', { name: 'uploadsMax', limit: 6 });
+    for (const { socket, rest } of uploads) {
+      socket.write(rest);
+      await expectUrls(await readAnswer(socket));
+    }
+    await expectNothingLeft(node);
+  });
+
+  it('that ends its side of the connection half-way is told so, and leaves nothing behind', async () => {
     const { socket } = beginUpload(20_000);
     socket.end();
-    await expectProblem(await readAnswer(socket), 'upload_incomplete').catch(() => undefined);
+    await expectProblem(await readAnswer(socket), 'request_invalid');
     await expectNothingLeft(node);
   });
 

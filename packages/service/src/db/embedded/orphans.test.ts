@@ -45,9 +45,9 @@ describe('what an earlier server left', () => {
     await cluster.stop();
   });
 
-  test('a pid file that is cut short does not block a start', async () => {
+  test.each(['99', '', '\0\0\0\0'])('a pid file that is cut short to %j does not block a start', async (content) => {
     const { directory, data } = stoppedCluster();
-    writeFileSync(join(data, 'postmaster.pid'), '99');
+    writeFileSync(join(data, 'postmaster.pid'), content);
     const cluster = await startEmbeddedCluster({ directory, log });
     await cluster.stop();
   });

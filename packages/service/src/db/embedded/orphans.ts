@@ -96,7 +96,8 @@ function describe({ pid, argv }: ProcessFacts): string {
 /**
  * postmaster.pid names a pid that kill(2) finds though no server is behind it: a zombie that nobody collects, or, in
  * a restarted container, another program with the same number. PostgreSQL would refuse to start for as long as that
- * lasts. A dead pid it handles itself, and whatever may be a server it shall judge.
+ * lasts, as it does for one that is empty, which a power cut leaves when it comes before the file's own fsync. A dead
+ * pid it handles itself, and whatever may be a server it shall judge.
  */
 function removeBlockingPidFile(data: string): void {
   const path = join(data, 'postmaster.pid');
@@ -107,5 +108,6 @@ function removeBlockingPidFile(data: string): void {
     return;
   }
   const facts = pid > 0 ? readProcess(pid) : undefined;
-  if (facts && (facts.zombie || !facts.argv.join(' ').includes('postgres'))) rmSync(path, { force: true });
+  if (Number.isNaN(pid)) rmSync(path, { force: true });
+  else if (facts && (facts.zombie || !facts.argv.join(' ').includes('postgres'))) rmSync(path, { force: true });
 }

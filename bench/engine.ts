@@ -56,7 +56,7 @@ async function compare(picture: string, job: { name: string; source: SourceFacts
 
 async function put(worker: WorkerProcess, picture: string): Promise<{ name: string; source: SourceFacts }> {
   const name = `job-${worker.jobsDone}`;
-  await copyFile(picture, join(await worker.scratch.createFolder(name), 'original'));
+  await copyFile(picture, join(worker.scratch.createFolder(name), 'original'));
   const probed = await worker.probe({ id: name, folder: name, bounds: BOUNDS_DEFAULT }, LIMITS);
   if ('rejection' in probed) throw new Error(`${picture}: ${probed.rejection.message}`);
   return { name, source: probed.facts };

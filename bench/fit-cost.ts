@@ -75,7 +75,7 @@ async function measure({ name, bytes, transformations }: Case): Promise<void> {
   const worker = startWorkerProcess({ slot: 0, scratchDirectory: join(scratch, 'w'), isolation: CRASH_ISOLATION, log });
   try {
     await worker.ready;
-    await writeFile(join(await worker.scratch.createFolder('job'), 'original'), bytes);
+    await writeFile(join(worker.scratch.createFolder('job'), 'original'), bytes);
     const probed = await worker.probe({ id: 'job', folder: 'job', bounds: BOUNDS_DEFAULT }, LIMITS);
     if ('rejection' in probed) return console.log(`${name}\t${probed.rejection.message}`);
     const { facts: source } = probed;

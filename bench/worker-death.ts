@@ -88,7 +88,7 @@ async function holder(): Promise<WorkerFacts> {
 
 async function tokenOf(database: Database, jobId: string): Promise<number | undefined> {
   const [row] = await database.query<{ lease_token: number }>(
-    'SELECT lease_token FROM jobs WHERE tenant_id = (SELECT tenant_id FROM tenants) AND job_id = $1',
+    'SELECT lease_token FROM jobs WHERE job_id = $1',
     [jobId],
   );
   return row?.lease_token;

@@ -105,7 +105,7 @@ class Client {
     if (!answer || EXCUSED.has(answer.status)) return;
     const body = answer.body.toString('latin1').slice(0, 200);
     if (answer.status === 410 && record.deletion !== 'none') return;
-    if (answer.status === 422 && body.includes('worker_crashed')) return;
+    if (answer.status === 422 && answer.body.includes('worker_crashed')) return;
     const altered = preset === 'original' && sha256Of(answer.body) !== record.sample.sha256;
     if (answer.status !== 200 || altered) history.wrongAnswers.push({ request, status: answer.status, body });
   }

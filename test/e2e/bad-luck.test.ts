@@ -17,7 +17,7 @@ let photo: Buffer;
 beforeAll(async () => {
   photo = await smallPhoto();
   node = await Safelight.start({
-    env: { SAFELIGHT_WORKERS: '1', SAFELIGHT_UPLOAD_IDLE_SECONDS: '2', SAFELIGHT_UPLOADS_MAX: '6' },
+    env: { SAFELIGHT_WORKERS: '1', SAFELIGHT_UPLOAD_IDLE_SECONDS: '2', SAFELIGHT_UPLOADS_MAX: '12' },
   });
 });
 afterAll(() => node.close());
@@ -44,10 +44,10 @@ describe('a client', () => {
     await expectNothingLeft(node);
   });
 
-  it('that comes while as many upload as may is told so with the bound, and the others go on', async () => {
+  it('that comes while as many of its tenant upload as may is told so with the bound, and the others go on', async () => {
     const uploads = Array.from({ length: 6 }, () => beginUpload(20_000));
     await until('the uploads have begun', () => unfinishedFiles(node).length === 6);
-    await expectBound(await node.upload(photo), 'overloaded', { name: 'uploadsMax', limit: 6 });
+    await expectBound(await node.upload(photo), 'overloaded', { name: 'uploadsOfTenantMax', limit: 6 });
     for (const { socket, rest } of uploads) {
       socket.write(rest);
       await expectUrls(await readAnswer(socket));

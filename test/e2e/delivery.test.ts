@@ -17,7 +17,7 @@ let large: { url: string; bytes: Buffer; etag: string };
 beforeAll(async () => {
   photo = await smallPhoto();
   node = await Safelight.start({
-    env: { SAFELIGHT_WORKERS: '1', SAFELIGHT_WAIT_SECONDS: '2', SAFELIGHT_WAITERS_MAX: '3' },
+    env: { SAFELIGHT_WORKERS: '1', SAFELIGHT_WAIT_SECONDS: '2', SAFELIGHT_WAITERS_MAX: '6' },
   });
   image = await expectImage(await sendImage(node, photo, '?wait=30'));
   const url = image.urls.large ?? '';
@@ -85,7 +85,7 @@ describe('an answer with a picture', () => {
     const original = await get({}, named.urls.original);
     expect(original.headers.get('set-cookie')).toBeNull();
     expect(original.headers.get('content-disposition')).toBe(
-      "inline; filename*=UTF-8''a%22b%0D%0ASet-Cookie%3A%20x%3D1%3B%20%C3%BC%20%281%29.jpg",
+      "inline; filename*=UTF-8''a%22bSet-Cookie%3A%20x%3D1%3B%20%C3%BC%20%281%29.jpg",
     );
   });
 });
@@ -156,6 +156,22 @@ describe('what is not there', () => {
     await expectProblem(await at('nobody', image.id, 'small'), 'image_not_found');
     for (const preset of ['huge', 'constructor', '__proto__']) {
       await expectProblem(await at('demo', image.id, preset), 'preset_not_found');
+    }
+  });
+
+  it('answers 404 to names that no tenant can have, whatever is in them', async () => {
+    for (const name of ['a%00b', 'A', '%F0%9F%8E%89', 'ten_x', 'a%2Fb']) {
+      await expectProblem(await fetch(`${node.url}/i/${name}/${image.id}/small`), 'image_not_found');
+      await expectProblem(await fetch(`${node.url}/i/${name}/${image.id}/original?s=x`), 'signature_invalid');
+    }
+  });
+
+  it('alone answers a preflight: elsewhere OPTIONS is a method like others, and no page of another origin is invited', async () => {
+    for (const path of ['/', '/v1/images', `/v1/images/${image.id}`]) {
+      const response = await fetch(`${node.url}${path}`, { method: 'OPTIONS' });
+      expect(response.headers.get('allow')).toContain('GET');
+      expect(response.headers.get('access-control-allow-origin')).toBeNull();
+      await expectProblem(response, 'method_not_allowed');
     }
   });
 
@@ -231,12 +247,12 @@ describe('a rendition that is not ready yet', () => {
     });
   });
 
-  it('answers 503 overloaded with the bound to one more than may wait', async () => {
+  it('answers 503 overloaded with the bound to one more than may wait of a tenant', async () => {
     await whileWorkersStand(async () => {
       const { urls } = await expectImage(await sendImage(node, unlike(photo)));
       const waiters = [1, 2, 3].map(() => fetch(urls.small ?? ''));
       await until('three requests wait', async () => (await waiting()) === '3');
-      await expectBound(await fetch(urls.large ?? ''), 'overloaded', { name: 'waitersMax', limit: 3 });
+      await expectBound(await fetch(urls.large ?? ''), 'overloaded', { name: 'waitersOfTenantMax', limit: 3 });
       // An upload is accepted all the same; it is the wait that it does not get.
       const unwaited = await sendImage(node, unlike(photo), '?wait=30');
       expect(unwaited.status).toBe(202);

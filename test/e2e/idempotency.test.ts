@@ -61,6 +61,16 @@ describe('a repeat with the same Idempotency-Key', () => {
     expect(await imagesCount()).toBe(before);
   });
 
+  it('gets what the first was told after its wait, status and all', async () => {
+    const bytes = unlike(photo);
+    const first = await send('waited', bytes, '?wait=30');
+    expect(first.status).toBe(201);
+    const image = await expectImage(first);
+    const again = await send('waited', bytes, '?wait=30');
+    expect(again.status).toBe(201);
+    expect(await expectImage(again)).toEqual(image);
+  });
+
   it('makes one image however many are sent at once: the others are told to wait', async () => {
     const before = await imagesCount();
     const answers = await Promise.all(Array.from({ length: 8 }, () => send('burst')));

@@ -75,6 +75,19 @@ describe('POST /v1/images', () => {
     }
   });
 
+  it('keeps of a name what can be kept: no control character, and no half of a character', async () => {
+    for (const [name, kept] of [
+      ['a\0b\r\n\u0085c.jpg', 'abc.jpg'],
+      [`${'x'.repeat(254)}😀`, `${'x'.repeat(254)}\uFFFD`],
+    ] as const) {
+      const body = formBody([{ name: 'image', filename: name.replaceAll(/[\r\n]/g, ''), body: photo }]);
+      const form = await node.fetch('/v1/images', { method: 'POST', body, headers: { 'content-type': FORM_TYPE } });
+      expect((await expectImage(form)).filename).toBe(kept);
+    }
+    const asked = await sendImage(node, photo, `?filename=${encodeURIComponent('a\0b\r\nc.jpg')}`);
+    expect((await expectImage(asked)).filename).toBe('abc.jpg');
+  });
+
   it('answers 415 to other media types', async () => {
     const init = { method: 'POST', body: '{"url":"http://example.com"}' };
     for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded']) {
@@ -158,14 +171,22 @@ describe('GET /v1/images', () => {
     expect(await ids(`?tag=filtered&since=${before}&until=${after}`)).toEqual([image.id]);
     expect(await ids(`?tag=filtered&since=${after}`)).toEqual([]);
     expect(await ids(`?tag=filtered&until=${before}`)).toEqual([]);
+    expect(await ids('?tag=filtered&since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59Z')).toEqual([image.id]);
   });
 
-  it.each(['?limit=0', '?limit=201', '?after=yesterday', '?state=done', '?since=monday', '?tag='])(
-    'answers 400 to %s',
-    async (query) => {
-      await expectProblem(await node.fetch(`/v1/images${query}`), 'request_invalid');
-    },
-  );
+  it.each([
+    '?limit=0',
+    '?limit=201',
+    '?after=yesterday',
+    '?state=done',
+    '?since=monday',
+    '?tag=',
+    '?tag=a%00b',
+    '?since=0000-01-01T00:00:00Z',
+    '?until=0000-12-31T00:00:00Z',
+  ])('answers 400 to %s', async (query) => {
+    await expectProblem(await node.fetch(`/v1/images${query}`), 'request_invalid');
+  });
 });
 
 describe('DELETE /v1/images/{id}', () => {
@@ -178,9 +199,21 @@ describe('DELETE /v1/images/{id}', () => {
     expect(receipt).toMatchObject({ id, originalRemoved: true, renditionsRemoved: 3 });
     await expectProblem(await node.fetch(`/v1/images/${id}`), 'image_gone');
     await expectProblem(await node.fetch(`/v1/images/${id}`, { method: 'DELETE' }), 'image_gone');
-    await expectProblem(await node.fetch(`/v1/images/${id}/events`), 'image_gone');
     for (const url of Object.values(urls)) await expectProblem(await fetch(url), 'image_gone');
     expect((await list('')).images.map((image) => image.id)).not.toContain(id);
+  });
+
+  it('is told to whoever follows late, once, and then the events have an end', async () => {
+    const { id } = await expectImage(await sendImage(node, unlike(photo), '?wait=30'));
+    await node.fetch(`/v1/images/${id}`, { method: 'DELETE' });
+    const follow = (headers: Record<string, string>) => node.fetch(`/v1/images/${id}/events`, { headers });
+    // Read to its end, which it has.
+    const told = await (await follow({})).text();
+    expect(told.match(/^event: .*$/gm)?.at(-1)).toBe('event: image.deleted');
+    const positions = [...told.matchAll(/^id: (\d+)$/gm)].map((match) => match[1] ?? '');
+    const rest = await (await follow({ 'last-event-id': positions.at(-2) ?? '' })).text();
+    expect(rest.match(/^event: .*$/gm)).toEqual(['event: image.deleted']);
+    await expectProblem(await follow({ 'last-event-id': positions.at(-1) ?? '' }), 'image_gone');
   });
 
   it('leaves the bytes to another image that shares them', async () => {

@@ -65,7 +65,7 @@ export class WorkerRig implements AsyncDisposable {
   async put(original: Buffer): Promise<string> {
     this.#folders += 1;
     const folder = `job-${this.#folders}`;
-    const path = join(await this.worker.scratch.createFolder(folder), 'original');
+    const path = join(this.worker.scratch.createFolder(folder), 'original');
     await writeFile(path, original, { mode: 0o444 });
     return folder;
   }
@@ -106,8 +106,7 @@ export class WorkerRig implements AsyncDisposable {
   }
 
   async see(folder: string, index: number): Promise<Seen> {
-    await using opened = await this.worker.scratch.openOutput(folder, index);
-    const file = await opened.readFile();
+    const file = Buffer.from(await this.worker.scratch.readOutput(folder, index, 256e6));
     const metadata = await sharp(file).metadata();
     const format = metadata.format === 'heif' ? 'avif' : metadata.format;
     return { file, format, width: metadata.width, height: metadata.height, frames: metadata.pages ?? 1 };

@@ -45,7 +45,6 @@ export const ERRORS = {
     retryable: false,
   },
   rendition_failed: { status: 422, title: 'The rendition could not be made from this image.', retryable: false },
-  rate_limited: { status: 429, title: 'Too many requests.', retryable: true },
   internal: { status: 500, title: 'Safelight made a mistake.', retryable: false },
   overloaded: { status: 503, title: 'The node is at its limit.', retryable: true },
   rendition_pending: { status: 503, title: 'The rendition is not ready yet.', retryable: true },

@@ -82,7 +82,12 @@ export const deletionSchema = z
   })
   .meta({ id: 'Deletion' });
 
-export const tagSchema = z.string().trim().min(1).max(TAG_CHARACTERS_MAX);
+export const tagSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(TAG_CHARACTERS_MAX)
+  .refine((tag) => !tag.includes('\0'), 'must not contain NUL, which PostgreSQL cannot store');
 
 export type Problem = z.infer<typeof problemSchema>;
 export type Rendition = z.infer<typeof renditionSchema>;

@@ -13,8 +13,12 @@ import { UPLOAD_ERRORS } from './upload-errors.ts';
 
 export const WAIT_SECONDS_MAX = 30;
 
+/** PostgreSQL has no year 0. */
+const timeSchema = z.iso.datetime().refine((time) => !time.startsWith('0000'), 'must lie in the year 1 or later');
+
 const imageParams = z.object({ id: z.string().max(64) });
-const KEY_ERRORS = ['key_missing', 'key_invalid', 'scope_missing'] as const;
+/** A session of the loopback page stands in for a key, for pages of its own origin alone. */
+const KEY_ERRORS = ['key_missing', 'key_invalid', 'scope_missing', 'origin_refused'] as const;
 
 export const createImage = route({
   id: 'createImage',
@@ -52,8 +56,8 @@ export const listImages = route({
     after: z.string().max(64).optional().describe('The cursor `next` of the page before.'),
     tag: tagSchema.optional(),
     state: z.enum(RENDITION_STATES).optional(),
-    since: z.iso.datetime().optional(),
-    until: z.iso.datetime().optional(),
+    since: timeSchema.optional(),
+    until: timeSchema.optional(),
   }),
   responses: { 200: imagePageSchema },
   errors: [...KEY_ERRORS, 'request_invalid', 'database_unavailable'],
@@ -67,7 +71,7 @@ export const getImage = route({
   scope: 'images:read',
   params: imageParams,
   responses: { 200: imageSchema },
-  errors: [...KEY_ERRORS, 'image_not_found', 'image_gone', 'database_unavailable'],
+  errors: [...KEY_ERRORS, 'request_invalid', 'image_not_found', 'image_gone', 'database_unavailable'],
 });
 
 export const deleteImage = route({
@@ -78,7 +82,7 @@ export const deleteImage = route({
   scope: 'images:write',
   params: imageParams,
   responses: { 200: deletionSchema },
-  errors: [...KEY_ERRORS, 'image_not_found', 'image_gone', 'database_unavailable'],
+  errors: [...KEY_ERRORS, 'request_invalid', 'image_not_found', 'image_gone', 'database_unavailable'],
   event: 'image.deleted',
 });
 
@@ -86,7 +90,7 @@ export const followImage = route({
   id: 'followImage',
   method: 'GET',
   path: '/v1/images/{id}/events',
-  summary: 'What happens to an image, as server-sent events from the first on; Last-Event-ID resumes.',
+  summary: 'What happens to an image, as server-sent events from the first to its deletion; Last-Event-ID resumes.',
   scope: 'images:read',
   params: imageParams,
   headers: z.object({
@@ -96,5 +100,5 @@ export const followImage = route({
       .optional(),
   }),
   responses: { 200: ['text/event-stream'] },
-  errors: [...KEY_ERRORS, 'image_not_found', 'image_gone', 'overloaded', 'database_unavailable'],
+  errors: [...KEY_ERRORS, 'request_invalid', 'image_not_found', 'image_gone', 'overloaded', 'database_unavailable'],
 });

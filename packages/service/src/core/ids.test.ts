@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from './clock.ts';
-import { ID_PREFIXES, type IdKind, isId, newId, uuidV7 } from './ids.ts';
+import { ID_PREFIXES, type IdKind, isId, lowestId, newId, uuidV7 } from './ids.ts';
 import { InvariantError } from './invariant.ts';
 
 const KINDS = Object.keys(ID_PREFIXES) as IdKind[];
@@ -28,6 +28,17 @@ describe('an identifier', () => {
     const random = Uint8Array.from([0x0c, 0xc3, 0x18, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f]);
     expect(uuidV7(0x017f22e279b0, random).toString(16).padStart(32, '0')).toBe('017f22e279b07cc398c4dc0c0c07398f');
     expect(newId('image', clockAt(0x017f22e279b0, random))).toBe('img_01fwhe4ydgfk1shh6w1g60eecf');
+  });
+
+  it('lies at or above the lowest of its millisecond, and below that of the next', () => {
+    fc.assert(
+      fc.property(kind, fc.integer({ min: 0, max: 2 ** 48 - 2 }), tenBytes, (of, now, random) => {
+        const id = newId(of, clockAt(now, random));
+        expect(lowestId(of, now) <= id && id < lowestId(of, now + 1)).toBe(true);
+      }),
+    );
+    expect(lowestId('image', -1)).toBe(lowestId('image', 0));
+    expect(isId('image', lowestId('image', Number.MAX_SAFE_INTEGER))).toBe(true);
   });
 
   it('sorts as text by the millisecond in which it was made, whatever the random bits', () => {

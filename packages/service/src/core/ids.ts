@@ -29,6 +29,12 @@ export function newId(kind: IdKind, clock: Clock): string {
   return `${ID_PREFIXES[kind]}_${encodeBase32(uuidV7(clock.now(), clock.bytes(RANDOM_BYTES)))}`;
 }
 
+/** No identifier of `kind` made at or after `ms` sorts before this one; times that no identifier can carry are clamped. */
+export function lowestId(kind: IdKind, ms: number): string {
+  const carried = Math.min(Math.max(Math.floor(ms), 0), 2 ** 48 - 1);
+  return `${ID_PREFIXES[kind]}_${encodeBase32(BigInt(carried) << 80n)}`;
+}
+
 /** Whether `text` has the form of an identifier of `kind`; says nothing of whether it exists. */
 export function isId(kind: IdKind, text: string): boolean {
   return new RegExp(`^${ID_PREFIXES[kind]}_${BODY}$`).test(text);

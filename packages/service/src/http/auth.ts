@@ -1,6 +1,7 @@
 import type { Scope } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { isId } from '../core/ids.ts';
 import { findKey, findTenant, getTenant, type Principal, type Tenant } from '../tenants/index.ts';
 import type { HttpDeps } from './deps.ts';
 import { ProblemError } from './problem.ts';
@@ -9,6 +10,8 @@ import type { LoopbackSession } from './session.ts';
 /** How long a revoked key or a changed tenant may still be taken for what it was. */
 const STALE_MS_MAX = 5_000;
 const ENTRIES_MAX = 10_000;
+/** As the table of tenants has it: whatever else a URL names, it is no tenant. */
+const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** Who a request speaks for, and for which tenant. */
 export class Auth {
@@ -28,7 +31,7 @@ export class Auth {
     this.#tenants = new LRUCache({
       max: ENTRIES_MAX,
       ttl: STALE_MS_MAX,
-      fetchMethod: (name) => (name.startsWith('ten_') ? getTenant(database, name) : findTenant(database, name)),
+      fetchMethod: (name) => (isId('tenant', name) ? getTenant(database, name) : findTenant(database, name)),
     });
   }
 
@@ -44,7 +47,7 @@ export class Auth {
 
   /** The tenant of a short name or an id. */
   async tenant(name: string): Promise<Tenant | undefined> {
-    return this.#tenants.fetch(name);
+    return SLUG.test(name) || isId('tenant', name) ? this.#tenants.fetch(name) : undefined;
   }
 
   async #byKey(request: FastifyRequest): Promise<Principal | undefined> {

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { TenantPlaces } from '../core/tenant-places.ts';
 import type { Principal, Tenant } from '../tenants/index.ts';
 import type { Auth } from './auth.ts';
 import type { Deliveries } from './deliveries.ts';
@@ -13,6 +14,8 @@ export interface HttpContext extends HttpDeps {
   readonly session: LoopbackSession;
   readonly uploads: Uploads;
   readonly deliveries: Deliveries;
+  /** Event streams that are open. */
+  readonly streams: TenantPlaces;
 }
 
 /** The tenant that `principal` speaks for. */

@@ -3,6 +3,7 @@ import type { HttpContext } from './context.ts';
 import type { Deliverable } from './deliverable.ts';
 import { ProblemError } from './problem.ts';
 import { matchesTag, readRange } from './ranges.ts';
+import { endWhenUnread } from './unread.ts';
 
 /** Our own table: the type is never what the uploader said. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -62,6 +63,7 @@ export async function sendObject(
     throw new Error(`the object ${object.objectKey} has ${body.bytes} bytes where its row tells ${length}`);
   }
   context.metrics.deliveredBytes.inc(length);
+  endWhenUnread(reply.raw);
   return reply.send(body.stream);
 }
 

@@ -1,15 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { SealedEvent } from '../events/index.ts';
+import { readEvents, type SealedEvent } from '../events/index.ts';
 import type { HttpContext } from './context.ts';
-import { ProblemError } from './problem.ts';
+import { endWhenUnread } from './unread.ts';
 import { goneSignal } from './wait.ts';
 
-const STREAMS_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
+const LAST_EVENT = 'image.deleted';
 
 /**
  * Streams the sealed events of an image as server-sent events (WHATWG HTML, 9.2). The id of each is its position in
- * the tenant's log, so Last-Event-ID resumes without a gap.
+ * the tenant's log, so Last-Event-ID resumes without a gap. The stream ends after the image's deletion: its last event.
  */
 export async function followAsEvents(
   context: HttpContext,
@@ -18,12 +18,10 @@ export async function followAsEvents(
   tenantId: string,
   imageId: string,
 ): Promise<FastifyReply> {
-  const { events, log } = context;
-  if (events.counts().followers >= STREAMS_MAX) {
-    throw new ProblemError('overloaded', { bound: { name: 'eventStreamsMax', limit: STREAMS_MAX } });
-  }
-  const afterPosition = Number(request.headers['last-event-id'] ?? 0);
+  const { events, log, streams } = context;
+  const afterPosition = positionOf(request);
   const signal = AbortSignal.any([goneSignal(reply), context.closing]);
+  const giveBack = streams.take(tenantId);
   reply.hijack();
   const { raw } = reply;
   raw.writeHead(200, {
@@ -32,20 +30,39 @@ export async function followAsEvents(
     'x-accel-buffering': 'no',
     'x-request-id': request.id,
   });
+  endWhenUnread(raw);
   raw.write(': open\n\n');
   const heartbeat = setInterval(() => raw.write(': here\n\n'), HEARTBEAT_MS);
   try {
     for await (const event of events.follow({ tenantId, imageId, afterPosition, signal })) {
       if (!raw.write(format(event))) await drained(raw, signal);
+      if (event.type === LAST_EVENT) break;
     }
   } catch (error) {
     // The client reconnects with its last id and misses nothing.
     log.warn({ err: error, requestId: request.id }, 'an event stream ended');
   } finally {
+    giveBack();
     clearInterval(heartbeat);
     raw.end();
   }
   return reply;
+}
+
+/** Whether the client says by Last-Event-ID that it has seen a deleted image's last event. */
+export async function isDeletionTold(
+  { database }: HttpContext,
+  request: FastifyRequest,
+  tenantId: string,
+  imageId: string,
+): Promise<boolean> {
+  const range = { tenantId, imageId, afterPosition: 0, upToPosition: positionOf(request) };
+  const seen = await database.asTenant(tenantId, (tx) => readEvents(tx, range));
+  return seen.some((event) => event.type === LAST_EVENT);
+}
+
+function positionOf(request: FastifyRequest): number {
+  return Number(request.headers['last-event-id'] ?? 0);
 }
 
 function format(event: SealedEvent): string {

@@ -4,6 +4,7 @@ import type { Image as ImageResource } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
 import type { Transaction } from '../db/database.ts';
 import {
+  amendIdempotencyAnswer,
   finishIdempotencyKey,
   releaseIdempotencyKey,
   renewIdempotencyKey,
@@ -26,6 +27,8 @@ export type HeldKey =
       readonly state: 'held';
       readonly setFingerprint: (fingerprint: Uint8Array) => void;
       readonly finish: (tx: Transaction, answer: ImageResource) => Promise<void>;
+      /** What the request was answered in the end, after a wait. */
+      readonly amend: (answer: ImageResource) => Promise<void>;
       readonly release: () => Promise<void>;
       /** Called when the request has ended, whichever way. */
       readonly letGo: () => void;
@@ -43,6 +46,7 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
       state: 'held',
       setFingerprint: () => undefined,
       finish: async () => undefined,
+      amend: async () => undefined,
       release: async () => undefined,
       letGo: () => undefined,
     };
@@ -52,7 +56,7 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
     throw new ProblemError('idempotency_key_in_use', { retryAfterSeconds: taken.retryAfterSeconds });
   }
   if (taken.state === 'finished') {
-    const fingerprint = await readFingerprint(context, request);
+    const fingerprint = await readFingerprint(context, request, tenantId);
     const isSame = fingerprint.length === taken.fingerprint.length && timingSafeEqual(fingerprint, taken.fingerprint);
     if (!isSame) throw new ProblemError('idempotency_key_reused');
     return { state: 'answered', answer: taken.answer as ImageResource };
@@ -69,6 +73,8 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
       fingerprint = value;
     },
     finish: (tx, answer) => finishIdempotencyKey(tx, tenantId, key, token, { fingerprint, answer }),
+    // When this fails, a repeat gets the answer of the acceptance, which is as true.
+    amend: (answer) => amendIdempotencyAnswer(database, tenantId, key, token, answer).catch(() => undefined),
     // When even this fails, the lease gives the key back.
     release: () => releaseIdempotencyKey(database, tenantId, key, token).catch(() => undefined),
     letGo: () => clearInterval(renewal),
@@ -76,9 +82,9 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
 }
 
 /** Reads the body of a repeat to compare it, keeping nothing; within the same bounds as the first. */
-async function readFingerprint(context: HttpContext, request: FastifyRequest): Promise<Uint8Array> {
+async function readFingerprint(context: HttpContext, request: FastifyRequest, tenantId: string): Promise<Uint8Array> {
   const { limits, clock, uploads } = context;
-  const received = await uploads.count(() =>
+  const received = await uploads.count(tenantId, () =>
     receive(request.raw, {
       clock,
       bytesMax: limits.uploadBytesMax,

@@ -28,6 +28,8 @@ const FIELDS_MAX = 16;
 const FIELD_BYTES_MAX = 4096;
 const FILE_FIELDS: ReadonlySet<string> = new Set(['image', 'file']);
 const GUARD_MS = 250;
+/** An Idempotency-Key's lease and the janitor's hour of patience with objects that no row names rest on it. */
+const UPLOAD_MS_MAX = 900_000;
 
 /**
  * Reads a picture out of a multipart form, or a body that is the picture itself, as a stream. A client that stops
@@ -37,14 +39,16 @@ const GUARD_MS = 250;
 export async function receive(message: IncomingMessage, options: ReceiveOptions): Promise<Received> {
   const type = message.headers['content-type'] ?? '';
   const isForm = /^multipart\/form-data\b/i.test(type);
-  refuseLongBody(message, options.bytesMax + (isForm ? FORM_OVERHEAD_BYTES_MAX : 0), options.bytesMax);
-  const guard = guardPace(message, options);
+  const bodyBytesMax = options.bytesMax + (isForm ? FORM_OVERHEAD_BYTES_MAX : 0);
+  refuseLongBody(message, bodyBytesMax, options.bytesMax);
+  const guard = guardBody(message, bodyBytesMax, options);
   try {
     if (isForm) return await receiveForm(message, options, guard.signal);
     const digest = await options.put(message, guard.signal);
     return { digest, filename: undefined, fields: new Map() };
   } catch (error) {
-    throw guard.signal.aborted ? guard.signal.reason : error;
+    if (!guard.signal.aborted) throw error;
+    throw error instanceof PartialUploadError ? new PartialUploadError(guard.signal.reason) : guard.signal.reason;
   } finally {
     guard.end();
   }
@@ -57,8 +61,9 @@ function refuseLongBody(message: IncomingMessage, bodyBytesMax: number, bytesMax
   }
 }
 
-/** Watches the pace of a body, and its end. */
-function guardPace(message: IncomingMessage, { clock, idleMs, rateMin }: ReceiveOptions) {
+/** Watches a body: its length whatever it is made of, its pace, how long it takes in all, and its end. */
+function guardBody(message: IncomingMessage, bodyBytesMax: number, options: ReceiveOptions) {
+  const { clock, bytesMax, idleMs, rateMin } = options;
   const controller = new AbortController();
   const startedAt = clock.monotonic();
   let lastAt = startedAt;
@@ -66,6 +71,9 @@ function guardPace(message: IncomingMessage, { clock, idleMs, rateMin }: Receive
   const onData = (chunk: Buffer) => {
     bytes += chunk.length;
     lastAt = clock.monotonic();
+    if (bytes <= bodyBytesMax) return;
+    const bound = { name: 'uploadBytesMax', limit: bytesMax, actual: bytes };
+    controller.abort(new ProblemError('upload_too_large', { bound }));
   };
   const onClose = () => {
     if (!message.complete) controller.abort(new ProblemError('upload_incomplete'));
@@ -77,10 +85,11 @@ function guardPace(message: IncomingMessage, { clock, idleMs, rateMin }: Receive
       if (message.isPaused()) lastAt = now;
       const elapsedMs = now - startedAt;
       const tooSlow = elapsedMs > idleMs && (bytes * 1000) / elapsedMs < rateMin;
-      if (message.complete || (now - lastAt <= idleMs && !tooSlow)) return;
-      const bound = tooSlow
-        ? { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / elapsedMs) }
-        : { name: 'uploadIdleMs', limit: idleMs, actual: Math.floor(now - lastAt) };
+      const tooLong = elapsedMs > UPLOAD_MS_MAX;
+      if (message.complete || (now - lastAt <= idleMs && !tooSlow && !tooLong)) return;
+      let bound = { name: 'uploadIdleMs', limit: idleMs, actual: Math.floor(now - lastAt) };
+      if (tooSlow) bound = { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / elapsedMs) };
+      if (tooLong) bound = { name: 'uploadMsMax', limit: UPLOAD_MS_MAX, actual: Math.floor(elapsedMs) };
       controller.abort(new ProblemError('upload_timeout', { bound }));
     },
     Math.min(GUARD_MS, idleMs),

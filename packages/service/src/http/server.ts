@@ -23,6 +23,10 @@ declare module 'fastify' {
 const HEADERS_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 const PARAMETER_LENGTH_MAX = 200;
+/** How often Node looks for headers that are overdue; its own 30 s would make of 10 s up to 40. */
+const HEADERS_CHECK_MS = 2_000;
+/** Below the usual limit of 16,384 open files and more, so that objects can be opened while all are taken. */
+const CONNECTIONS_MAX = 10_000;
 
 /** Builds the front end; it does not listen yet. */
 export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
@@ -31,6 +35,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     requestIdHeader: false,
     // Uploads have a guard of their own over idleness and pace; a limit on the whole request would cut long ones.
     requestTimeout: 0,
+    http: { connectionsCheckingInterval: HEADERS_CHECK_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, ignoreTrailingSlash: false },
     return503OnClosing: false,
@@ -42,6 +47,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     frameworkErrors: (error, request, reply) => answerProblem(request, reply, toProblem(error)),
   });
   app.server.headersTimeout = HEADERS_MS_MAX;
+  app.server.maxConnections = CONNECTIONS_MAX;
   const session = new LoopbackSession({ tenant: deps.publicTenant, publicUrl: deps.publicUrl, clock: deps.clock });
   const auth = new Auth(deps, session);
   takeBodiesAsStreams(app);
@@ -91,6 +97,10 @@ function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
+  app.addHook('onSend', async (request, reply) => {
+    // A body that nobody reads: it would come for as long as the connection stays.
+    if (!request.raw.complete) reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.config.id ?? 'other';
     metrics.requestSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
@@ -115,15 +125,15 @@ function answerFailures(app: FastifyInstance, { log }: HttpDeps): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const allow = allowedMethods(request.url);
-    if (request.method === 'OPTIONS' && allow.length > 0) {
+    // Pages of other origins may read what anybody may read; a key belongs to servers, so the API promises them nothing.
+    if (request.method === 'OPTIONS' && allow.length > 0 && request.url.startsWith('/i/')) {
       return reply
         .code(204)
         .headers({
           allow: allow.join(', '),
           'access-control-allow-origin': '*',
           'access-control-allow-methods': allow.join(', '),
-          'access-control-allow-headers':
-            'authorization, content-type, idempotency-key, last-event-id, range, if-none-match',
+          'access-control-allow-headers': 'range, if-none-match, if-range',
           'access-control-max-age': '86400',
         })
         .send();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Bound, PRESETS } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
 import { newId } from '../core/ids.ts';
+import { TenantPlaces } from '../core/tenant-places.ts';
 import { isConnectionLoss, type Transaction } from '../db/database.ts';
 import { type Accepted, acceptImage, type Image } from '../images/index.ts';
 import { predictJob, type Rejection, readTransformation, type SourceFacts } from '../renditions/index.ts';
@@ -26,34 +27,30 @@ const FILENAME_CHARACTERS_MAX = 255;
 /** The path of an upload: off the wire into the object store, through the probe, into the database. */
 export class Uploads {
   readonly #deps: HttpDeps;
-  #running = 0;
+  readonly #places: TenantPlaces;
 
   constructor(deps: HttpDeps) {
     this.#deps = deps;
+    this.#places = new TenantPlaces('uploads', deps.limits.uploadsMax);
   }
 
   get running(): number {
-    return this.#running;
+    return this.#places.taken;
   }
 
   /** @returns the accepted image; throws an error of the catalogue and leaves nothing behind otherwise. */
   async accept(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
-    return this.count(() => this.#accept(request, upload));
+    return this.count(upload.tenant.tenantId, () => this.#accept(request, upload));
   }
 
   /** Runs `read`, which reads an upload's body, as one of the uploads that may run at once. */
-  async count<T>(read: () => Promise<T>): Promise<T> {
-    const { limits } = this.#deps;
-    if (this.#running >= limits.uploadsMax) {
-      throw new ProblemError('overloaded', {
-        bound: { name: 'uploadsMax', limit: limits.uploadsMax, actual: this.#running },
-      });
-    }
-    this.#running += 1;
+  async count<T>(tenantId: string, read: () => Promise<T>): Promise<T> {
+    if (this.#deps.closing.aborted) throw new ProblemError('shutting_down');
+    const giveBack = this.#places.take(tenantId);
     try {
       return await read();
     } finally {
-      this.#running -= 1;
+      giveBack();
     }
   }
 
@@ -145,9 +142,13 @@ export function fingerprintOf(request: FastifyRequest, { digest, filename, field
 }
 
 function cleanFilename(name: string | undefined): string | undefined {
-  // Some clients send a whole path; a NUL cannot be stored as text.
-  const last = name?.replaceAll('\0', '').split(/[\\/]/).at(-1)?.trim();
-  return last ? last.slice(0, FILENAME_CHARACTERS_MAX) : undefined;
+  // Some clients send a whole path; control characters serve nobody, and NUL or half a character cannot be stored.
+  const last = name
+    ?.replaceAll(/\p{Cc}/gu, '')
+    .split(/[\\/]/)
+    .at(-1)
+    ?.trim();
+  return last ? last.slice(0, FILENAME_CHARACTERS_MAX).toWellFormed() : undefined;
 }
 
 /** A picture that could never be rendered here is refused now, not later. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Database, Queryable } from '../db/database.ts';
+import type { Database } from '../db/database.ts';
 import { promote } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import {
@@ -41,15 +41,19 @@ interface DeliveryRow extends Omit<RenditionRow, 'rendition_id'> {
   readonly facts: SourceFacts;
 }
 
-/** What stands at a delivery URL: the image's original and, under `transformation`, its rendition. */
+/**
+ * What stands at a delivery URL: the image's original and, under `transformation`, its rendition. The tenant comes out
+ * of a URL that anybody may write, so the look-up sees that tenant's rows alone.
+ */
 export async function findDelivery(
-  database: Queryable,
+  database: Pick<Database, 'asTenant'>,
   tenantId: string,
   imageId: string,
   transformation: string,
 ): Promise<Lookup<Delivery>> {
   const digest = renditionDigest(transformation);
-  const [row] = await database.query<DeliveryRow>(selectDelivery, [tenantId, imageId, digest]);
+  const values = [tenantId, imageId, digest];
+  const [row] = await database.asTenant(tenantId, (tx) => tx.query<DeliveryRow>(selectDelivery, values));
   if (!row) return { state: 'missing' };
   if (row.deleted_at) return { state: 'gone' };
   const { rendition_id } = row;

@@ -34,6 +34,13 @@ export const finishKey = statement(
    WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3 RETURNING token`,
 );
 
+/** Only the answer to the attempt that finished the key. */
+export const amendAnswer = statement(
+  'amend_idempotency_answer',
+  `UPDATE idempotency_keys SET answer = $4
+   WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'finished' AND token = $3`,
+);
+
 export const releaseKey = statement(
   'release_idempotency_key',
   `DELETE FROM idempotency_keys WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3`,

@@ -1,5 +1,13 @@
 import type { Database, Queryable, Transaction } from '../db/database.ts';
-import { deleteOldKeys, finishKey, releaseKey, renewKey, selectKeyState, takeKey } from './idempotency.sql.ts';
+import {
+  amendAnswer,
+  deleteOldKeys,
+  finishKey,
+  releaseKey,
+  renewKey,
+  selectKeyState,
+  takeKey,
+} from './idempotency.sql.ts';
 
 /** What stands under an Idempotency-Key when a request comes with it. */
 export type KeyState =
@@ -66,6 +74,18 @@ export async function finishIdempotencyKey(
   const values = [tenantId, key, token, finished.fingerprint, JSON.stringify(finished.answer)];
   if ((await tx.query(finishKey, values)).length === 0)
     throw new IdempotencyKeyLostError(`the key ${key} was taken over`);
+}
+
+/** The first request waited before it was answered: repeats get what it was told in the end. */
+export async function amendIdempotencyAnswer(
+  database: Database,
+  tenantId: string,
+  key: string,
+  token: number,
+  answer: unknown,
+): Promise<void> {
+  const values = [tenantId, key, token, JSON.stringify(answer)];
+  await database.asTenant(tenantId, (tx) => tx.query(amendAnswer, values));
 }
 
 /** Gives the key back after a request that had no effect: a repeat may succeed. */

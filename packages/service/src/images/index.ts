@@ -3,6 +3,7 @@ export { type Accepted, acceptImage, type Upload } from './accept.ts';
 export { type DeletedImage, deleteImage } from './delete.ts';
 export { type Delivery, findDelivery, hurryRendition } from './delivery.ts';
 export {
+  amendIdempotencyAnswer,
   finishIdempotencyKey,
   IdempotencyKeyLostError,
   releaseIdempotencyKey,

@@ -16,7 +16,8 @@ export const selectImage = statement(
 
 /**
  * A page of live images, newest first: a backward scan of the primary key, since ids sort by time. A filter by state
- * asks the renditions of each candidate; a filter by tag is checked by its primary key.
+ * asks the renditions of each candidate; a filter by tag is checked by its primary key. The ids $8 and $9 bound the scan
+ * of a filter by time, which would else walk the whole tenant to its end.
  */
 export const selectImages = statement(
   'select_images',
@@ -30,6 +31,8 @@ export const selectImages = statement(
        FROM renditions r WHERE r.tenant_id = i.tenant_id AND r.original_id = i.original_id))
      AND ($5::timestamptz IS NULL OR i.created_at >= $5)
      AND ($6::timestamptz IS NULL OR i.created_at < $6)
+     AND ($8::text IS NULL OR i.image_id >= $8)
+     AND ($9::text IS NULL OR i.image_id < $9)
    ORDER BY i.image_id DESC LIMIT $7`,
 );
 

@@ -1,4 +1,5 @@
 import type { RenditionState } from '@safelight/contract';
+import { lowestId } from '../core/ids.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { type RenditionRow, toRendition } from '../renditions/index.ts';
 import type { Image } from './model.ts';
@@ -43,6 +44,11 @@ export interface ImageFilter {
   readonly limit: number;
 }
 
+/** An id carries its node's clock, `created_at` the database's: within a fleet they differ by far less than this. */
+const CLOCKS_APART_MS_MAX = 86_400_000;
+/** A filter that hardly anything passes reads the whole tenant; that must not hold a connection for long. */
+const LIST_TIMEOUT = "SET LOCAL statement_timeout = '3s'";
+
 /** One page, newest first, and the cursor of the next. */
 export async function listImages(
   database: Database,
@@ -52,11 +58,21 @@ export async function listImages(
   return database.asTenant(tenantId, async (tx) => {
     const { after, tag, state, since, until, limit } = filter;
     // One more than asked for tells whether there is a next page.
-    const values = [tenantId, after ?? null, tag ?? null, state ?? null, since ?? null, until ?? null, limit + 1];
+    const filters = [after ?? null, tag ?? null, state ?? null, since ?? null, until ?? null];
+    const values = [tenantId, ...filters, limit + 1, ...idBounds(since, until)];
+    await tx.query(LIST_TIMEOUT);
     const rows = await tx.query<ImageRow>(selectImages, values);
     const images = await withRenditions(tx, tenantId, rows.slice(0, limit));
     return { images, next: rows.length > limit ? images.at(-1)?.imageId : undefined };
   });
+}
+
+/** The ids between which images of these times lie. */
+function idBounds(since: string | undefined, until: string | undefined): (string | null)[] {
+  return [
+    since === undefined ? null : lowestId('image', Date.parse(since) - CLOCKS_APART_MS_MAX),
+    until === undefined ? null : lowestId('image', Date.parse(until) + CLOCKS_APART_MS_MAX),
+  ];
 }
 
 async function withRenditions(tx: Transaction, tenantId: string, rows: readonly ImageRow[]): Promise<Image[]> {

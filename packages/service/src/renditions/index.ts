@@ -10,4 +10,4 @@ export { startWorkerProcess, WorkerDiedError, type WorkerProcess } from './proce
 export type { Rejection, SourceFacts } from './protocol.ts';
 export { type RenderDeps, renderJob } from './render.ts';
 export { ORIGINAL_FILE } from './scratch.ts';
-export { RenditionWaiters, TooManyWaitersError } from './waiters.ts';
+export { RenditionWaiters } from './waiters.ts';

@@ -5,6 +5,7 @@ import { invariant } from '../core/invariant.ts';
 import type { Transaction } from '../db/database.ts';
 import { enqueue, type Lane } from '../jobs/index.ts';
 import { renditionDigest } from './digest.ts';
+import { retryJob } from './end.ts';
 import { type Rendition, type RenditionRow, toRendition } from './model.ts';
 import { insertRenditions, selectStanding } from './order.sql.ts';
 import { predictJob } from './predict.ts';
@@ -22,13 +23,18 @@ export interface RenditionOrder {
 
 /**
  * Makes sure that the renditions stand: those that lack become `pending`, all in one job, so that the original is
- * decoded once. The caller holds the original locked for change.
+ * decoded once. Those that failed because their job died of what was around it, not of the picture, are tried again
+ * with their job. The caller holds the original locked for change.
  * @returns every rendition asked for, as it stands after.
  */
 export async function orderRenditions(tx: Transaction, clock: Clock, order: RenditionOrder): Promise<Rendition[]> {
   const digests = new Map(order.transformations.map((text) => [text, renditionDigest(text)]));
-  const rows = await tx.query<RenditionRow>(selectStanding, [order.tenantId, order.originalId, [...digests.values()]]);
-  const standing = rows.map(toRendition);
+  const look = async () => {
+    const values = [order.tenantId, order.originalId, [...digests.values()]];
+    return (await tx.query<RenditionRow>(selectStanding, values)).map(toRendition);
+  };
+  let standing = await look();
+  if (await reviveJobs(tx, clock, order.tenantId, standing)) standing = await look();
   const known = new Set(standing.map((rendition) => rendition.transformation));
   const lacking = order.transformations.filter((text) => !known.has(text));
   if (lacking.length === 0) return standing;
@@ -57,6 +63,24 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
     made.map((rendition) => rendition.digest),
   ]);
   return [...standing, ...made];
+}
+
+/** A failure of the picture's own has no job any more; one that its worker died of would only kill again. */
+const DEADLY_CAUSE = 'worker_crashed';
+
+/** @returns whether any of these renditions became pending again. */
+async function reviveJobs(
+  tx: Transaction,
+  clock: Clock,
+  tenantId: string,
+  renditions: readonly Rendition[],
+): Promise<boolean> {
+  const revivable = renditions.filter(({ state, cause }) => state === 'failed' && cause?.code !== DEADLY_CAUSE);
+  let revived = false;
+  for (const jobId of new Set(revivable.flatMap((rendition) => rendition.jobId ?? []))) {
+    revived = (await retryJob(tx, clock, tenantId, jobId, 'system')) || revived;
+  }
+  return revived;
 }
 
 /** Reads back a canonical text of our own. */

@@ -150,7 +150,7 @@ const directory = process.argv[1];
 const log = { warn: (fields, message) => console.error(message, fields) };
 const worker = startWorkerProcess({ slot: 0, scratchDirectory: directory + '/scratch', isolation: CRASH_ISOLATION, log });
 await worker.ready;
-await copyFile(directory + '/large', (await worker.scratch.createFolder('job')) + '/original');
+await copyFile(directory + '/large', worker.scratch.createFolder('job') + '/original');
 const limits = { deadlineMs: 60_000, rssBytesMax: 4e9 };
 const { facts: source } = await worker.probe({ id: 'p', folder: 'job', bounds }, limits);
 console.log(worker.pid);

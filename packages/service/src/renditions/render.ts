@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
@@ -61,7 +60,7 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     return 0;
   }
   const folder = `${job.jobId}-${job.token}`;
-  const path = await worker.scratch.createFolder(folder);
+  const path = worker.scratch.createFolder(folder);
   const ending = new Ending(deps, worker, job, folder, rows.map(toWork));
   try {
     await copyObjectTo(deps.store, first.object_key, join(path, ORIGINAL_FILE));
@@ -76,7 +75,7 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     await ending.abandon();
     throw error;
   } finally {
-    await rm(path, { recursive: true, force: true });
+    await worker.scratch.removeFolder(folder, rows.length);
   }
 }
 
@@ -152,13 +151,9 @@ class Ending {
   }
 
   async #read(output: Output): Promise<Uint8Array> {
-    await using file = await this.#worker.scratch.openOutput(this.#folder, output.index);
-    const { size } = await file.stat();
-    invariant(
-      size === output.bytes && size <= OUTPUT_BYTES_MAX,
-      `an output of ${size} bytes where ${output.bytes} were told`,
-    );
-    return file.readFile();
+    const bytes = await this.#worker.scratch.readOutput(this.#folder, output.index, OUTPUT_BYTES_MAX);
+    invariant(bytes.length === output.bytes, `an output of ${bytes.length} bytes where ${output.bytes} were told`);
+    return bytes;
   }
 
   async #commit(results: JobResults, final: boolean): Promise<void> {

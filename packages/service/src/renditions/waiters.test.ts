@@ -4,8 +4,9 @@ import { insertOriginals } from '../../../../test/support/queue.ts';
 import { until } from '../../../../test/support/until.ts';
 import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
+import { PlacesTakenError } from '../core/tenant-places.ts';
 import { renditionDigest } from './digest.ts';
-import { RenditionWaiters, TooManyWaitersError } from './waiters.ts';
+import { RenditionWaiters } from './waiters.ts';
 
 const LONG_MS = 20_000;
 
@@ -16,7 +17,7 @@ describe('requests that wait for renditions', () => {
     test = await createTestDatabase();
   });
   beforeEach(() => {
-    waiters = new RenditionWaiters({ database: test.database, waitersMax: 3 });
+    waiters = new RenditionWaiters({ database: test.database, waitersMax: 6 });
   });
   afterAll(() => test.close());
 
@@ -78,10 +79,15 @@ describe('requests that wait for renditions', () => {
     expect(waiters.count).toBe(0);
   });
 
-  it('are as many as may wait, and not one more', async () => {
+  it('are as many of one tenant as may wait, half of all, and not one more', async () => {
     const id = await pendingRendition();
     const waiting = [wait(id), wait(id), wait(id)];
-    await expect(wait(id)).rejects.toThrow(TooManyWaitersError);
+    await expect(wait(id)).rejects.toThrow(PlacesTakenError);
+    const neighbour = new AbortController();
+    const other = waiters.wait(test.tenants.b, 'ren_other', LONG_MS, neighbour.signal);
+    expect(waiters.count).toBe(4);
+    neighbour.abort();
+    await other;
     waiters.settle([id]);
     await Promise.all(waiting);
     waiters.close();

@@ -1,15 +1,6 @@
+import { TenantPlaces } from '../core/tenant-places.ts';
 import type { Queryable } from '../db/database.ts';
 import { selectEnded } from './waiters.sql.ts';
-
-/** The node has as many requests waiting as it may. */
-export class TooManyWaitersError extends Error {
-  override readonly name = 'TooManyWaitersError';
-  readonly waitersMax: number;
-  constructor(waitersMax: number) {
-    super(`${waitersMax} requests wait for renditions already`);
-    this.waitersMax = waitersMax;
-  }
-}
 
 interface Waited {
   readonly tenantId: string;
@@ -26,35 +17,33 @@ const SETTLED_MAX = 1_000;
  */
 export class RenditionWaiters {
   readonly #database: Queryable;
-  readonly #waitersMax: number;
+  readonly #places: TenantPlaces;
   readonly #waited = new Map<string, Waited>();
   /** What ended here a moment ago and was waited for by nobody. */
   readonly #settled = new Set<string>();
-  #count = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: { readonly database: Queryable; readonly waitersMax: number }) {
     this.#database = options.database;
-    this.#waitersMax = options.waitersMax;
+    this.#places = new TenantPlaces('waiters', options.waitersMax);
   }
 
   /** How many requests wait now. */
   get count(): number {
-    return this.#count;
+    return this.#places.taken;
   }
 
   /**
    * Resolves when the rendition has ended, when the time is up, when the signal fires, or at shutdown: the caller looks
    * again, whichever it was.
-   * @throws TooManyWaitersError at the bound.
+   * @throws PlacesTakenError at the bound of the node, or of the tenant.
    */
   async wait(tenantId: string, renditionId: string, msMax: number, signal?: AbortSignal): Promise<void> {
-    if (this.#count >= this.#waitersMax) throw new TooManyWaitersError(this.#waitersMax);
     if (this.#closed || signal?.aborted || msMax <= 0) return;
     // It ended between the caller's look and this call. Told once: the caller's next look finds out.
     if (this.#settled.delete(renditionId)) return;
-    this.#count += 1;
+    const giveBack = this.#places.take(tenantId);
     const waited = this.#waited.get(renditionId) ?? { tenantId, wake: new Set() };
     this.#waited.set(renditionId, waited);
     this.#schedule();
@@ -66,7 +55,7 @@ export class RenditionWaiters {
     try {
       await promise;
     } finally {
-      this.#count -= 1;
+      giveBack();
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       waited.wake.delete(resolve);

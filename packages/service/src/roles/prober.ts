@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
@@ -69,14 +68,14 @@ export class Prober {
     const { clock, store, bounds, rssBytesMax } = this.#deps;
     const worker = await this.#slot.ready();
     const folder = newId('object', clock);
-    const path = await worker.scratch.createFolder(folder);
+    const path = worker.scratch.createFolder(folder);
     try {
       await copyObjectTo(store, objectKey, join(path, ORIGINAL_FILE));
       const probed = await worker.probe({ id: folder, folder, bounds }, { deadlineMs: DEADLINE_MS, rssBytesMax });
       if ('facts' in probed) return { ok: true, facts: probed.facts };
       return { ok: false, rejection: probed.rejection };
     } finally {
-      await rm(path, { recursive: true, force: true });
+      await worker.scratch.removeFolder(folder, 0);
     }
   }
 }

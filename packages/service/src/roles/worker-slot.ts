@@ -15,6 +15,7 @@ const RESTART_MS = 250;
 export class WorkerSlot {
   readonly #options: SlotOptions;
   #process: WorkerProcess | undefined;
+  #starting: Promise<WorkerProcess> | undefined;
   #closed = false;
   #exited: Promise<unknown> = Promise.resolve();
 
@@ -39,7 +40,7 @@ export class WorkerSlot {
   async ready(fresh = false): Promise<WorkerProcess> {
     const standing = this.#process;
     if (standing && (standing.recycleDue || (fresh && standing.jobsDone > 0))) await this.#end();
-    const process = this.#process ?? (await this.#start());
+    const process = this.#process ?? (await this.#startOnce());
     await process.ready;
     return process;
   }
@@ -50,7 +51,16 @@ export class WorkerSlot {
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#starting?.catch(() => undefined);
     await this.#end();
+  }
+
+  /** A job and the revival may want a process in the same moment; a second one would take the first one's folder away. */
+  #startOnce(): Promise<WorkerProcess> {
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#starting;
   }
 
   async #start(): Promise<WorkerProcess> {

@@ -75,6 +75,7 @@ async function deliverOriginal(
   if (!tenant || !signature || !fitsSignature(tenant.urlSecret, path, signature)) {
     throw new ProblemError('signature_invalid');
   }
+  if (!isId('image', params.image)) throw new ProblemError('image_not_found');
   const lookup = await findDelivery(context.database, tenant.tenantId, params.image, PRESETS.small);
   if (lookup.state !== 'found') throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
   const { original } = lookup.value;

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
 import { deleteImage, getImage, type Image, type Lookup, listImages } from '../../images/index.ts';
 import { baseUrl, type HttpContext, tenantOf } from '../context.ts';
-import { followAsEvents } from '../event-stream.ts';
+import { followAsEvents, isDeletionTold } from '../event-stream.ts';
 import { takeKeyOf } from '../idempotent.ts';
 import { ProblemError } from '../problem.ts';
 import type { Received } from '../receive.ts';
@@ -25,7 +25,11 @@ export function imageHandlers(context: HttpContext) {
     followImage: async (request: FastifyRequest, reply: FastifyReply) => {
       const principal = await context.auth.principal(request, ROUTES.followImage.scope);
       const imageId = imageIdOf(request);
-      found(await getImage(context.database, principal.tenantId, imageId));
+      const { tenantId } = principal;
+      const lookup = await getImage(context.database, tenantId, imageId);
+      // Who has not heard of the deletion yet hears of it.
+      const isToldAll = lookup.state === 'gone' && (await isDeletionTold(context, request, tenantId, imageId));
+      if (lookup.state === 'missing' || isToldAll) found(lookup);
       return followAsEvents(context, request, reply, principal.tenantId, imageId);
     },
   };
@@ -57,7 +61,9 @@ async function create(context: HttpContext, request: FastifyRequest, reply: Fast
     key.letGo();
   }
   const ended = query.wait ? await waitForImage(context, reply, image, query.wait) : image;
-  return answer(reply, toImageResource(ended, tenant, base), base);
+  const resource = toImageResource(ended, tenant, base);
+  if (ended !== image) await key.amend(resource);
+  return answer(reply, resource, base);
 }
 
 /** 201 when there is nothing left to wait for. */
@@ -119,7 +125,8 @@ function readTags(text: string | undefined): string[] {
   }
   return tags.map((tag) => {
     const parsed = tagSchema.safeParse(tag);
-    if (!parsed.success) throw new ProblemError('request_invalid', { detail: 'tags: each has 1 to 64 characters.' });
+    if (!parsed.success)
+      throw new ProblemError('request_invalid', { detail: 'tags: each has 1 to 64 characters, NUL none of them.' });
     return parsed.data;
   });
 }

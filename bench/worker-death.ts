@@ -14,12 +14,12 @@ import { Subject, until } from '../test/chaos/subject.ts';
  */
 const CLAIM_MS_MAX = 2_000;
 const WAIT_MS_MAX = 30_000;
-/** Well inside the decode, which takes some hundred milliseconds; the earliest output comes after it. */
-const INTO_THE_JOB_MS = 120;
+/** Well inside the decode; the first output comes after it. */
+const INTO_THE_JOB_MS = 150;
 
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' } } });
 const kills = Number(values.kills);
-const picture = await slowPicture();
+const picture = await slowPicture(10_000, 8_000);
 const subject = await Subject.start({ env: { SAFELIGHT_LOG_LEVEL: 'error' } });
 try {
   const measured: { claimMs: number; inHandMs: number }[] = [];
@@ -87,10 +87,9 @@ async function holder(): Promise<WorkerFacts> {
 }
 
 async function tokenOf(database: Database, jobId: string): Promise<number | undefined> {
-  const [row] = await database.query<{ lease_token: number }>(
-    'SELECT lease_token FROM jobs WHERE job_id = $1',
-    [jobId],
-  );
+  const [row] = await database.query<{ lease_token: number }>('SELECT lease_token FROM jobs WHERE job_id = $1', [
+    jobId,
+  ]);
   return row?.lease_token;
 }
 

@@ -175,6 +175,28 @@ describe('a request that is no upload', () => {
     },
   );
 
+  it('ends a connection whose headers do not come within ten seconds', async () => {
+    const socket = connectTo(node.url);
+    const startedAt = performance.now();
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
+    await expectProblem(await readAnswer(socket), 'request_invalid');
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  }, 45_000);
+
+  it('ends a connection with a body that nobody reads, after the answer', async () => {
+    for (const request of ['POST /v1/session', 'GET /healthz', 'DELETE /v1/images/x']) {
+      const socket = connectTo(node.url);
+      const { host } = new URL(node.url);
+      socket.write(`${request} HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+      const ended = once(socket, 'end');
+      const chunks: Buffer[] = [];
+      socket.on('data', (chunk) => chunks.push(chunk));
+      await ended;
+      expect(Buffer.concat(chunks).toString().toLowerCase()).toContain('connection: close');
+      socket.destroy();
+    }
+  });
+
   it('answers a problem even to what is not HTTP', async () => {
     await expectProblem(await exchange(node.url, 'HELLO\r\n\r\n'), 'request_invalid');
     const long = `GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`;

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
+import { claimObjects } from './compose/installation.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { isId, newId } from './core/ids.ts';
@@ -19,7 +20,7 @@ import { BOUNDS_DEFAULT, detectIsolation, type Isolation, RenditionWaiters } fro
 import { type ApiRole, startApiRole } from './roles/api.ts';
 import { startJanitorRole } from './roles/janitor.ts';
 import { Prober } from './roles/prober.ts';
-import { checkReadiness } from './roles/readiness.ts';
+import { createReadiness } from './roles/readiness.ts';
 import { startWorkerRole, type WorkerRole } from './roles/worker.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { DEMO_TENANT, provisionDemo } from './tenants/index.ts';
@@ -51,6 +52,7 @@ interface Parts {
   readonly sealer: Sealer | undefined;
   readonly hub: EventHub;
   readonly scratch: string;
+  readonly consoleBuilt: Promise<void>;
 }
 
 type Undo = () => Promise<unknown>;
@@ -79,7 +81,6 @@ export async function startNode(config: Config, log: Logger): Promise<SafelightN
 }
 
 async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Promise<SafelightNode> {
-  const consoleBuilt = config.SAFELIGHT_ROLES.has('api') ? buildConsole(log) : undefined;
   const parts = await openParts(config, log, undo);
   const { opened, store, metrics } = parts;
   const demoKey = opened.isEmbedded
@@ -97,7 +98,7 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
     undo.push(() => janitor.stop());
   }
   let api: ApiRole | undefined;
-  await consoleBuilt;
+  await parts.consoleBuilt;
   if (config.SAFELIGHT_ROLES.has('api')) api = await startFront(parts, workers, closing.signal, undo);
   undo.push(async () => {
     closing.abort();
@@ -121,10 +122,11 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
   await mkdir(data, { recursive: true, mode: 0o700 });
   const lock = await acquireFolderLock(data, 'node');
   undo.push(() => lock.release());
+  // Beside the start of the database; behind the lock, so that a refused second start leaves the page alone.
+  const consoleBuilt = config.SAFELIGHT_ROLES.has('api') ? buildConsole(log) : Promise.resolve();
   const opened = await openDatabase({
     url: config.DATABASE_URL,
     dataDirectory: data,
-    isPooled: config.SAFELIGHT_DATABASE_POOLED,
     connectionsMax: config.SAFELIGHT_DATABASE_CONNECTIONS,
     log: (line) => log.debug({ postgres: line }, 'postgres'),
     onError: (error) => log.warn({ err: error }, 'a database connection failed'),
@@ -132,6 +134,7 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
   undo.push(() => opened.close());
   const { database } = opened;
   const store = await openFsObjectStore({ directory: resolve(data, config.SAFELIGHT_OBJECTS) });
+  await claimObjects(database, store);
   const nodeId = await readNodeId(data);
   const onError = (error: Error) => log.warn({ err: error }, 'the event log will try again');
   const hub = new EventHub(database, onError);
@@ -153,6 +156,7 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
     sealer,
     hub,
     scratch,
+    consoleBuilt,
   };
 }
 
@@ -217,7 +221,15 @@ async function startFront(
     version: readVersion(),
     probe: (objectKey) => prober.probe(objectKey),
     hint: (what) => (what === 'jobs' ? workers?.hint() : sealer?.hint()),
-    readiness: () => checkReadiness({ database: opened.database, store, metrics, prober, workers }),
+    readiness: createReadiness({
+      clock: systemClock,
+      log: parts.log,
+      database: opened.database,
+      store,
+      metrics,
+      prober,
+      workers,
+    }),
     publicTenant: publicTenantOf(config, opened.isEmbedded),
     publicUrl: config.SAFELIGHT_PUBLIC_URL,
     closing,

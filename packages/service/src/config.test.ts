@@ -74,7 +74,6 @@ describe('the configuration', () => {
     ['SAFELIGHT_OBJECTS', ['s3://bucket', 'file:', '/folder']],
     ['SAFELIGHT_ROLES', ['cook', 'api,', 'api;worker']],
     ['SAFELIGHT_PUBLIC_URL', ['example', '/path']],
-    ['SAFELIGHT_DATABASE_POOLED', ['yes', '1']],
     ['SAFELIGHT_LOG_LEVEL', ['loud', 'WARN']],
     ['SAFELIGHT_UPLOAD_BYTES_MAX', ['64MiB', '0', '99999999999999999999']],
     ['SAFELIGHT_WAIT_SECONDS', ['61']],

@@ -43,11 +43,6 @@ export const SETTINGS = {
       return value === '' ? undefined : value;
     },
   },
-  SAFELIGHT_DATABASE_POOLED: {
-    about: 'true when DATABASE_URL leads through a transaction-pooling proxy: no named statements.',
-    fallback: 'false',
-    parse: boolean,
-  },
   SAFELIGHT_DATABASE_CONNECTIONS: {
     about: 'Connections of this node at most.',
     fallback: '16',
@@ -205,11 +200,6 @@ function isKnown(name: string): boolean {
 
 function text(value: string): string {
   return value;
-}
-
-function boolean(value: string): boolean {
-  if (value !== 'true' && value !== 'false') throw new ConfigError('must be true or false');
-  return value === 'true';
 }
 
 function integer(min: number, max: number): (value: string) => number {

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { type SafelightNode, startNode } from '../compose.ts';
 import type { Config } from '../config.ts';
+import { systemClock } from '../core/clock.ts';
 import { createLog } from '../telemetry/log.ts';
 import { ExitError } from './exit.ts';
 import { readSettings } from './settings.ts';
 
 const STOP_MS_MAX = 9_500;
+const ECHO_MS = 1_500;
 
 export function addServe(program: Command): void {
   program
@@ -23,16 +25,11 @@ async function serve(options: { roles?: string; port?: string; strict?: true }):
     ...(options.port !== undefined && { SAFELIGHT_PORT: options.port }),
   };
   const config = readSettings(overrides, options.strict);
-  const signalled = nextSignal();
+  const signalled = firstSignal();
   const node = await start(config);
   announce(config, node);
   await signalled;
-  // A second signal, or an end that hangs, leaves at once: every part survives that.
-  const force = () => process.exit(1);
-  nextSignal().then(force);
-  const timer = setTimeout(force, STOP_MS_MAX);
   await node.stop();
-  clearTimeout(timer);
   process.exit(0);
 }
 
@@ -54,14 +51,28 @@ function toExit(config: Config, error: Error & { code?: string }): Error {
   if (error.code === 'EADDRINUSE') {
     return new ExitError(1, `port ${config.SAFELIGHT_PORT} is taken; set SAFELIGHT_PORT (0 picks a free one).`);
   }
-  const known = ['EmbeddedUnavailableError', 'ClusterStartError', 'SchemaMismatchError'];
+  const known = ['EmbeddedUnavailableError', 'ClusterStartError', 'SchemaMismatchError', 'ForeignObjectsError'];
   if (known.includes(error.name)) return new ExitError(1, error.message);
   return new ExitError(1, `the node does not start: ${error.message}`, { cause: error });
 }
 
-function nextSignal(): Promise<void> {
+/**
+ * Resolves with the first signal to end. A later one, or an end that hangs, leaves at once: every part survives that.
+ * One that comes right behind is the first's echo: a terminal tells the whole group, and a wrapper passes it on.
+ */
+function firstSignal(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  const force = () => process.exit(1);
+  let echoUntil: number | undefined;
+  const onSignal = () => {
+    const now = systemClock.monotonic();
+    if (echoUntil !== undefined && now > echoUntil) force();
+    if (echoUntil !== undefined) return;
+    echoUntil = now + ECHO_MS;
+    setTimeout(force, STOP_MS_MAX).unref();
+    resolve();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
   return promise;
 }
 

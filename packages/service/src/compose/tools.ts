@@ -94,7 +94,6 @@ async function withDatabase<T>(config: Config, work: (database: Database) => Pro
   const opened = await openDatabase({
     url: undefined,
     dataDirectory: config.SAFELIGHT_DATA,
-    isPooled: false,
     connectionsMax: TOOL_CONNECTIONS_MAX,
     log: onError,
     onError,

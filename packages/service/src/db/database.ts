@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
+import { invariant } from '../core/invariant.ts';
 import { Listener } from './listener.ts';
 import type { Statement } from './statement.ts';
 
@@ -62,7 +63,7 @@ export class Database implements Queryable {
       // 15 ms of PostgreSQL's CPU per picture. Tables here grow from nothing to millions of rows within minutes, and a
       // plan from before that read them whole would take 50 ms instead of 0.5 on 300,000 jobs: where there is an index,
       // it is used. JIT would take a hundred.
-      options: '-c search_path=safelight -c enable_seqscan=off -c jit=off',
+      options: '-c search_path=safelight -c enable_seqscan=off -c jit=off -c synchronous_commit=on',
       // Statements sent in one turn travel together: a round trip costs both sides some 0.1 ms of CPU.
       pipeline: true,
     });
@@ -86,6 +87,8 @@ export class Database implements Queryable {
 
   /** Runs `work` in one transaction that sees and writes `tenantId`'s rows alone. */
   async asTenant<T>(tenantId: string, work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
+    // BEGIN is not waited for: it must not be able to fail for what stands in it, or the rest would run without walls.
+    invariant(/^[\w-]{0,64}$/.test(tenantId), `not the id of a tenant: ${JSON.stringify(tenantId)}`);
     const tenant = pg.escapeLiteral(tenantId);
     const begin = `BEGIN; SET LOCAL ROLE safelight_app; SET LOCAL safelight.tenant = ${tenant}`;
     return this.#transact(begin, TENANT_PLANS, work);
@@ -117,8 +120,13 @@ export class Database implements Queryable {
     const named = this.#named;
     return this.#use(client, async () => {
       const sent = new SentStatements();
-      const query = <Row>(sql: Statement | string, values: readonly SqlValue[] = []) =>
-        run<Row>(client, named, sql, values, plans);
+      let isOver = false;
+      const query = async <Row>(sql: Statement | string, values: readonly SqlValue[] = []) => {
+        // What a failed piece of work still has under way must not run on, outside of the transaction.
+        invariant(!isOver, 'the transaction is over');
+        gather(client);
+        return run<Row>(client, named, sql, values, plans);
+      };
       const later = async (sql: Statement | string, values?: readonly SqlValue[]) => {
         sent.add(query(sql, values));
         return [];
@@ -127,12 +135,13 @@ export class Database implements Queryable {
       sent.add(client.query(begin));
       try {
         const result = await work({ query, later: { query: later } });
-        gather(client);
-        // A transaction in which a statement has failed is rolled back by this.
+        isOver = true;
+        // Rolls back when a statement has failed. What is still to be sent goes out with it.
         sent.add(client.query('COMMIT'));
         await sent.settled();
         return result;
       } catch (error) {
+        isOver = true;
         await client.query('ROLLBACK').catch(() => undefined);
         // What failed first made the rest fail.
         await sent.settled();
@@ -209,6 +218,15 @@ export function isConnectionLoss(error: unknown): boolean {
     return error instanceof Error && /terminated|Connection|timeout|not queryable/i.test(error.message);
   // Class 08 connection exception, 57P01-57P03 shutdown, 53300 too many connections, and the socket's own words.
   return /^08|^57P0|^53300$|^E(CONN|PIPE|NOENT|TIMEDOUT|ACCES)/.test(code);
+}
+
+/**
+ * Whether the database could not do it now and may later: it is away, short of something, or broke off to let others
+ * pass. Class 53 insufficient resources (but for the disk, which is storage), 57014 a statement's time, 40001 and 40P01
+ * serialisation and deadlock, 55P03 a lock's time.
+ */
+export function isTransient(error: unknown): boolean {
+  return isConnectionLoss(error) || /^(53(?!100)|57014$|40001$|40P01$|55P03$)/.test(errorCode(error) ?? '');
 }
 
 function errorCode(error: unknown): string | undefined {

@@ -11,8 +11,6 @@ export interface OpenDatabaseOptions {
   /** A PostgreSQL to use; absent: an embedded one below `dataDirectory`. */
   readonly url: string | undefined;
   readonly dataDirectory: string;
-  /** Whether the URL leads through a transaction-pooling proxy. */
-  readonly isPooled: boolean;
   readonly connectionsMax: number;
   readonly log: (line: string) => void;
   readonly onError: (error: Error) => void;
@@ -43,7 +41,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Opened
 }
 
 async function openNamed(options: OpenDatabaseOptions, url: string): Promise<OpenedDatabase> {
-  const database = connect(options, { connectionString: url }, !options.isPooled);
+  const database = connect(options, { connectionString: url });
   try {
     await checkSchema((sql) => database.query(sql));
   } catch (error) {
@@ -65,7 +63,7 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenedDatabas
     const connection = { ...cluster.connection, database: EMBEDDED_NAME, user: SERVICE_LOGIN, password };
     const file = join(dataDirectory, DATABASE_URL_FILE);
     await writeSecret(file, urlOf(connection));
-    const database = connect(options, connection, true);
+    const database = connect(options, connection);
     const close = async () => {
       await database.close();
       await rm(file, { force: true });
@@ -78,9 +76,9 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenedDatabas
   }
 }
 
-function connect(options: OpenDatabaseOptions, connection: pg.ClientConfig, namedStatements: boolean): Database {
+function connect(options: OpenDatabaseOptions, connection: pg.ClientConfig): Database {
   const { connectionsMax, onError } = options;
-  return new Database({ connection, connectionsMax, namedStatements, onError });
+  return new Database({ connection, connectionsMax, namedStatements: true, onError });
 }
 
 function urlOf(connection: { host: string; port: number; user: string; password: string; database: string }): string {

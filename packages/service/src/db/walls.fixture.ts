@@ -5,6 +5,7 @@ export const SYSTEM_TABLES: Readonly<Record<string, { readonly why: string; read
   schema_migrations: { why: 'which migrations were applied; written by whoever migrates', appMay: ['SELECT'] },
   lane_floors: { why: 'where each lane’s claims begin, over all tenants', appMay: [] },
   parked_nodes: { why: 'nodes that wait for work', appMay: [] },
+  installation: { why: 'which installation this database is; written once, by its migration', appMay: [] },
   sealer_state: { why: 'who seals the log, and where it stands', appMay: [] },
 };
 

@@ -12,7 +12,7 @@ export const ACQUIRE_SEALER_LEASE = statement(
    WHERE holder IS NULL
       OR lease_until < clock_timestamp()
       OR lease_until > clock_timestamp() + 2 * $2 * interval '1 ms'
-   RETURNING token, log_position, log_hash, floor::text AS floor, date_trunc('milliseconds', clock_timestamp()) AS now`,
+   RETURNING token, log_position, log_hash, date_trunc('milliseconds', clock_timestamp()) AS now`,
 );
 
 /** Answers no row when the lease has passed to another. $1 holder, $2 token, $3 lease length in ms. */
@@ -42,7 +42,7 @@ export const RELEASE_SEALER_LEASE = statement(
  */
 export const FENCE_SEALER = statement(
   'sealer_fence',
-  `SELECT log_position, log_hash, floor::text AS floor, date_trunc('milliseconds', clock_timestamp()) AS now,
+  `SELECT log_position, log_hash, date_trunc('milliseconds', clock_timestamp()) AS now,
      set_config('idle_in_transaction_session_timeout', $3, true),
      set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
      set_config('jit', 'off', true)

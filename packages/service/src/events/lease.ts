@@ -23,14 +23,11 @@ export interface LogHead {
 
 /** The log's head as the fence found it. */
 export interface FencedHead extends LogHead {
-  /** A transaction id: no event of an older transaction will ever come. */
-  readonly floor: string;
   /** The database's time, to the millisecond. */
   readonly now: Date;
 }
 
 interface HeadRow {
-  floor: string;
   log_position: number;
   log_hash: Buffer;
   now: Date;
@@ -84,5 +81,5 @@ export async function fence(tx: Transaction, lease: SealerLease): Promise<Fenced
 }
 
 function headOf(row: HeadRow): FencedHead {
-  return { logPosition: row.log_position, logHash: row.log_hash, floor: row.floor, now: row.now };
+  return { logPosition: row.log_position, logHash: row.log_hash, now: row.now };
 }

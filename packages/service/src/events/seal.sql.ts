@@ -14,7 +14,7 @@ export const LOOK_AT_INBOX = statement(
 /**
  * The oldest events whose order is settled: every transaction with a smaller id has ended, so nothing can appear
  * before them any more. Runs after the fence in a statement of its own, whose snapshot sees what the last batch left.
- * Ordered by the index on (xid, sequence). $1 events at most, $2 floor.
+ * Ordered by the index on (xid, sequence), from the floor that the fence holds. $1 events at most.
  */
 export const PICK_SETTLED_EVENTS = statement(
   'event_inbox_pick',
@@ -22,7 +22,7 @@ export const PICK_SETTLED_EVENTS = statement(
      (extract(epoch FROM i.at) * 1000000)::bigint AS at_us, i.data::text AS data_text, i.personal::text AS personal_text, i.salt,
      coalesce(h.position, 0) AS head_position, h.hash AS head_hash
    FROM (
-     SELECT * FROM event_inbox WHERE xid >= $2::xid8 AND xid < pg_snapshot_xmin(pg_current_snapshot())
+     SELECT * FROM event_inbox WHERE xid >= (SELECT floor FROM sealer_state) AND xid < pg_snapshot_xmin(pg_current_snapshot())
      ORDER BY xid, sequence LIMIT $1
    ) i
    LEFT JOIN event_heads h ON h.tenant_id = i.tenant_id

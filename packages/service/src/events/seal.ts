@@ -63,8 +63,11 @@ export async function lookAtInbox(database: Database): Promise<{ ready: boolean;
  */
 export async function sealBatch(database: Database, lease: SealerLease, leaseMs: number): Promise<SealedBatch> {
   return database.transaction(async (tx) => {
-    const log = await fence(tx, lease);
-    const rows = await tx.query<PickedRow>(PICK_SETTLED_EVENTS, [BATCH_EVENTS_MAX, log.floor]);
+    // Sent together, run one after the other.
+    const [log, rows] = await Promise.all([
+      fence(tx, lease),
+      tx.query<PickedRow>(PICK_SETTLED_EVENTS, [BATCH_EVENTS_MAX]),
+    ]);
     if (rows.length === 0) return { events: 0, heads: [], log, at: log.now };
     const batch = linkRows(rows, log);
     await writeBatch(tx, batch, lease, leaseMs);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createTestLog, type TestLog } from '../../../../test/support/events.ts';
-import { Database, type SqlValue, type Transaction } from '../db/database.ts';
+import { Database, type OpenTransaction, type SqlValue } from '../db/database.ts';
 import type { Statement } from '../db/statement.ts';
 import { type Anchors, verifyEvents } from './index.ts';
 import { FENCE_SEALER } from './lease.sql.ts';
@@ -40,7 +40,7 @@ class CountedDatabase extends Database {
     this.queries += 1;
     return super.query(sql, values);
   }
-  override transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  override transaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
     this.transactions += 1;
     return super.transaction(work);
   }

@@ -34,7 +34,7 @@ export class Sealer {
     this.#running = this.#run();
   }
 
-  /** Call after a commit with events: they are sealed within some 50 ms, here or on the node that leads. Free. */
+  /** Call after a commit with events: they are sealed within some 50 ms (under load 200), here or on the node that leads. Free. */
   hint(): void {
     this.#isHinted = true;
     this.#wakeup.signal();
@@ -53,7 +53,7 @@ export class Sealer {
   async #run(): Promise<void> {
     while (!this.#isStopping) {
       const nextMs = await this.#step().catch((error: Error) => this.#tell(error));
-      await this.#wakeup.wait(Math.min(COALESCE_MS, nextMs), nextMs);
+      await this.#wakeup.wait(Math.min(this.#term?.restMs ?? COALESCE_MS, nextMs), nextMs);
     }
   }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FORM_TYPE, formBody } from '../../../../test/support/raw-http.ts';
 import { until } from '../../../../test/support/until.ts';
@@ -32,10 +32,10 @@ afterEach(() => {
   server.close();
 });
 
-async function put(source: Readable): Promise<ObjectDigest> {
+async function put(source: Readable, signal: AbortSignal): Promise<ObjectDigest> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of addAbortSignal(signal, source) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;
   }
@@ -44,15 +44,16 @@ async function put(source: Readable): Promise<ObjectDigest> {
 }
 
 /** Sends the head of a chunked form, and begins to receive it. @returns what it fails with. */
-async function begin(): Promise<Promise<unknown>> {
+async function begin(): Promise<{ failing: Promise<unknown> }> {
   const asked = once(server, 'request');
   const chunked = `Content-Type: ${FORM_TYPE}\r\nTransfer-Encoding: chunked\r\n`;
   socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\n${chunked}\r\n`);
   const [message] = (await asked) as [IncomingMessage];
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + aheadMs };
-  return receive(message, { clock, bytesMax: BYTES_MAX, idleMs: 60 * MINUTE_MS, rateMin: 0, put }).catch(
+  const failing = receive(message, { clock, bytesMax: BYTES_MAX, idleMs: 60 * MINUTE_MS, rateMin: 0, put }).catch(
     (error: unknown) => error,
   );
+  return { failing };
 }
 
 function send(body: Uint8Array): void {
@@ -66,7 +67,7 @@ const more = () => formBody([{ name: 'other', filename: 'b.jpg', body: Buffer.al
 
 describe('a form without a Content-Length', () => {
   it('is bounded as a whole, also in the parts that nobody keeps', async () => {
-    const failing = await begin();
+    const { failing } = await begin();
     send(picture());
     send(more());
     send(more());
@@ -83,13 +84,13 @@ describe('a form without a Content-Length', () => {
   });
 
   it('is bounded before its first part as well', async () => {
-    const failing = await begin();
+    const { failing } = await begin();
     send(Buffer.alloc(FORM_BYTES_MAX + 1, 'x'));
     expect(((await failing) as ProblemError).code).toBe('upload_too_large');
   });
 
   it('may last a quarter of an hour in all, however steadily it comes', async () => {
-    const failing = await begin();
+    const { failing } = await begin();
     let isOver = false;
     failing.then(() => {
       isOver = true;

@@ -45,22 +45,26 @@ export async function acceptImage(
     const { tenantId, facts } = upload;
     const original = await holdOriginal(tx, { ...upload, ...facts, facts, originalId: newId('original', clock) });
     const imageId = newId('image', clock);
-    const [row] = await tx.query<{ created_at: Date }>(insertImage, [
-      tenantId,
-      imageId,
-      original.originalId,
-      upload.filename ?? null,
-      [...new Set(upload.tags)],
+    // Neither waits for the other's answer: they travel together.
+    const [[row], renditions] = await Promise.all([
+      tx.query<{ created_at: Date }>(insertImage, [
+        tenantId,
+        imageId,
+        original.originalId,
+        upload.filename ?? null,
+        [...new Set(upload.tags)],
+      ]),
+      orderRenditions(tx, clock, {
+        tenantId,
+        originalId: original.originalId,
+        isNew: original.isNew,
+        source: facts,
+        transformations: Object.values(PRESETS),
+        lane: 'normal',
+        traceparent: upload.traceparent,
+      }),
     ]);
     invariant(row, 'an inserted image answers its row');
-    const renditions = await orderRenditions(tx, clock, {
-      tenantId,
-      originalId: original.originalId,
-      source: facts,
-      transformations: Object.values(PRESETS),
-      lane: 'normal',
-      traceparent: upload.traceparent,
-    });
     const image: Image = {
       ...upload,
       ...facts,
@@ -70,7 +74,7 @@ export async function acceptImage(
       createdAt: row.created_at,
       renditions,
     };
-    await tell(tx, clock, upload, image, !original.isNew);
+    await tell(tx.later, clock, upload, image, !original.isNew);
     await finish?.(tx, image);
     return { image, duplicate: !original.isNew };
   });

@@ -38,8 +38,8 @@ export class ObjectSweep {
     this.#clock = deps.clock;
   }
 
-  /** @returns how many were removed, of those older than `ageMsMin`. */
-  async sweep(ageMsMin: number): Promise<number> {
+  /** @returns how many were removed, of those older than `ageMsMin`, before `signal` broke it off. */
+  async sweep(ageMsMin: number, signal?: AbortSignal): Promise<number> {
     const suspects = new Map<string, number>();
     let removed = 0;
     let batch: string[] = [];
@@ -52,6 +52,7 @@ export class ObjectSweep {
       );
     };
     for await (const object of this.#store.list('')) {
+      if (signal?.aborted) return removed;
       if (object.key.startsWith(SYSTEM_PREFIX) || object.changedAtMs > this.#clock.now() - ageMsMin) continue;
       batch.push(object.key);
       if (batch.length === BATCH) await flush();

@@ -2,7 +2,8 @@ import { OutOfSpaceError } from './object-store.ts';
 
 /** What a medium says of itself; never what a socket says of its peer. */
 const MEDIUM_CODES: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'ENODEV', 'ENXIO', 'ESTALE', 'EMFILE', 'ENFILE']);
-const SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+/** 53100 is PostgreSQL's disk_full. */
+const SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', '53100']);
 const CAUSES_MAX = 4;
 
 /** Whether a store or a scratch folder has no room left. */

@@ -33,13 +33,19 @@ export async function endRenditions(
   final: boolean,
 ): Promise<Rendition[]> {
   return database.transaction(async (tx) => {
-    if (!(await lockOriginal(tx, job.tenantId, job.originalId, 'share'))) return [];
-    const held = final ? await complete(tx, job) : await isHeld(tx, job);
-    if (!held) return [];
-    const ready = await setReady(tx, job, results.ready);
-    const failed = await setFailed(tx, job, results.failed);
+    // Sent together and run one after the other, in the order of locks. An original that is gone took its jobs along.
+    const [isThere, isHeldStill] = await Promise.all([
+      lockOriginal(tx, job.tenantId, job.originalId, 'share'),
+      final ? complete(tx, job) : isHeld(tx, job),
+    ]);
+    if (!isThere || !isHeldStill) return [];
+    const [ready, failed, imageIds] = await Promise.all([
+      setReady(tx, job, results.ready),
+      setFailed(tx, job, results.failed),
+      findImages(tx, job.tenantId, job.originalId),
+    ]);
     const ended = [...ready, ...failed];
-    await tellImages(tx, clock, job.tenantId, ended);
+    await tellImages(tx.later, clock, job.tenantId, imageIds, ended);
     return ended;
   });
 }
@@ -60,7 +66,8 @@ export async function failRest(tx: Transaction, clock: Clock, job: DeadJob): Pro
   const failed = rows.map(toRendition);
   const data = { jobId, attempts: Math.max(1, attempts), cause };
   await recordEvent(tx, clock, { tenantId, type: 'job.dead', subject: jobId, actor: 'system', data });
-  await tellImages(tx, clock, tenantId, failed);
+  const [first] = failed;
+  if (first) await tellImages(tx, clock, tenantId, await findImages(tx, tenantId, first.originalId), failed);
   return failed;
 }
 
@@ -110,13 +117,19 @@ async function setFailed(tx: Transaction, job: HeldJob, failed: JobResults['fail
   return rows.map(toRendition);
 }
 
-async function tellImages(tx: Transaction, clock: Clock, tenantId: string, ended: readonly Rendition[]): Promise<void> {
-  const [first] = ended;
-  if (!first) return;
-  const images = await tx.query<{ image_id: string }>(selectImageIds, [tenantId, first.originalId]);
-  const events = images.flatMap(({ image_id }) =>
-    ended.map((rendition) => renditionEvent(tenantId, image_id, rendition)),
-  );
+async function findImages(tx: Transaction, tenantId: string, originalId: string): Promise<string[]> {
+  const images = await tx.query<{ image_id: string }>(selectImageIds, [tenantId, originalId]);
+  return images.map(({ image_id }) => image_id);
+}
+
+async function tellImages(
+  tx: Transaction,
+  clock: Clock,
+  tenantId: string,
+  imageIds: readonly string[],
+  ended: readonly Rendition[],
+): Promise<void> {
+  const events = imageIds.flatMap((imageId) => ended.map((rendition) => renditionEvent(tenantId, imageId, rendition)));
   await recordEvents(tx, clock, events);
 }
 

@@ -26,6 +26,7 @@ describe('a worker process, whoever started it', () => {
     expect(names.sort()).toEqual([
       'MALLOC_ARENA_MAX',
       'MALLOC_MMAP_THRESHOLD_',
+      'MALLOC_TOP_PAD_',
       'MALLOC_TRIM_THRESHOLD_',
       'NODE_CHANNEL_FD',
       'NODE_CHANNEL_SERIALIZATION_MODE',

@@ -14,6 +14,8 @@ import type { SourceFacts } from './protocol.ts';
 export interface RenditionOrder {
   readonly tenantId: string;
   readonly originalId: string;
+  /** Whether this transaction has made the original: then nothing stands of it, and no job could take up the work. */
+  readonly isNew?: boolean;
   readonly source: SourceFacts;
   /** In canonical form. */
   readonly transformations: readonly string[];
@@ -33,15 +35,16 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
     const values = [order.tenantId, order.originalId, [...digests.values()]];
     return (await tx.query<RenditionRow>(selectStanding, values)).map(toRendition);
   };
-  let standing = await look();
-  if (await reviveJobs(tx, clock, order.tenantId, standing)) standing = await look();
+  let standing = order.isNew ? [] : await look();
+  if (standing.length > 0 && (await reviveJobs(tx, clock, order.tenantId, standing))) standing = await look();
   const known = new Set(standing.map((rendition) => rendition.transformation));
   const lacking = order.transformations.filter((text) => !known.has(text));
   if (lacking.length === 0) return standing;
 
   const predicted = predictJob(order.source, lacking.map(readTransformation));
-  const { jobId } = await enqueue(tx, {
-    jobId: newId('job', clock),
+  const jobId = newId('job', clock);
+  const enqueued = enqueue(tx, {
+    jobId,
     tenantId: order.tenantId,
     originalId: order.originalId,
     lane: order.lane,
@@ -49,20 +52,27 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
     bytesPredicted: predicted.bytes,
     ...(order.traceparent !== undefined && { traceparent: order.traceparent }),
   });
-  const made = lacking.map((transformation): Rendition => {
-    const digest = digests.get(transformation);
-    invariant(digest, 'every transformation asked for has a digest');
-    return toRendition(pendingRow(newId('rendition', clock), order.originalId, transformation, digest, jobId));
-  });
-  await tx.query(insertRenditions, [
-    order.tenantId,
-    order.originalId,
-    jobId,
-    made.map((rendition) => rendition.renditionId),
-    made.map((rendition) => rendition.transformation),
-    made.map((rendition) => rendition.digest),
-  ]);
-  return [...standing, ...made];
+  const owe = async (jobId: string) => {
+    const made = lacking.map((transformation): Rendition => {
+      const digest = digests.get(transformation);
+      invariant(digest, 'every transformation asked for has a digest');
+      return toRendition(pendingRow(newId('rendition', clock), order.originalId, transformation, digest, jobId));
+    });
+    await tx.query(insertRenditions, [
+      order.tenantId,
+      order.originalId,
+      jobId,
+      made.map((rendition) => rendition.renditionId),
+      made.map((rendition) => rendition.transformation),
+      made.map((rendition) => rendition.digest),
+    ]);
+    return [...standing, ...made];
+  };
+  // Both in one round trip where the job's id is known beforehand.
+  if (!order.isNew) return owe((await enqueued).jobId);
+  const [{ joined }, owed] = await Promise.all([enqueued, owe(jobId)]);
+  invariant(!joined, 'an original just made has no job');
+  return owed;
 }
 
 /** A failure of the picture's own has no job any more; one that its worker died of would only kill again. */

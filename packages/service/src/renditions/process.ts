@@ -168,7 +168,7 @@ class ChildWorker implements WorkerProcess {
     this.exited = new Promise((resolve) => {
       const exit = (code: number | null, signal: NodeJS.Signals | null) => resolve(this.#onExit({ code, signal }));
       this.#child.once('exit', exit);
-      this.#child.once('error', (error) => {
+      this.#child.on('error', (error) => {
         this.#log.warn({ slot, err: error }, 'a worker process could not be started or reached');
         if (this.#child.pid === undefined) exit(null, null);
       });

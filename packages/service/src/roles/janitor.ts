@@ -25,24 +25,30 @@ const UNREFERENCED_MS_MIN = 60 * 60 * 1000;
 export function startJanitorRole(deps: JanitorDeps): JanitorRole {
   const { log, metrics, store, database } = deps;
   const objectSweep = new ObjectSweep(deps);
-  let running: Promise<void> = Promise.resolve();
+  const ending = new AbortController();
+  let running: Promise<void> | undefined;
   const sweep = async () => {
-    const objects = await objectSweep.sweep(UNREFERENCED_MS_MIN);
+    const objects = await objectSweep.sweep(UNREFERENCED_MS_MIN, ending.signal);
+    if (ending.signal.aborted) return;
     const unfinished = (await store.sweepUnfinished?.(UNREFERENCED_MS_MIN)) ?? 0;
     await sweepIdempotencyKeys(database);
     metrics.sweptObjects.inc(objects + unfinished);
     if (objects + unfinished > 0) log.info({ objects, unfinished }, 'swept what no row points at');
   };
   const turn = () => {
-    running = running
-      .then(sweep)
-      .catch((error: unknown) => log.warn({ err: error }, 'a sweep failed; the next will try again'));
+    // One that takes longer than the time between two is not followed by a queue of others.
+    running ??= sweep()
+      .catch((error: unknown) => log.warn({ err: error }, 'a sweep failed; the next will try again'))
+      .finally(() => {
+        running = undefined;
+      });
   };
   const timer = setInterval(turn, SWEEP_EVERY_MS);
   turn();
   return {
     stop: async () => {
       clearInterval(timer);
+      ending.abort();
       await running;
     },
   };

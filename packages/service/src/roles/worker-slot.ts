@@ -11,13 +11,18 @@ export interface SlotOptions {
 
 const RESTART_MS = 250;
 
+/** The node is going down. */
+export class SlotClosedError extends Error {
+  override readonly name = 'SlotClosedError';
+}
+
 /** A place for one worker process, which is replaced when it dies. */
 export class WorkerSlot {
   readonly #options: SlotOptions;
   #process: WorkerProcess | undefined;
-  #starting: Promise<WorkerProcess> | undefined;
   #closed = false;
   #exited: Promise<unknown> = Promise.resolve();
+  #starting: Promise<WorkerProcess> | undefined;
 
   constructor(options: SlotOptions) {
     this.#options = options;
@@ -38,6 +43,7 @@ export class WorkerSlot {
    * @throws WorkerDiedError when it does not come up.
    */
   async ready(fresh = false): Promise<WorkerProcess> {
+    if (this.#closed) throw new SlotClosedError('the slot takes no more work');
     const standing = this.#process;
     if (standing && (standing.recycleDue || (fresh && standing.jobsDone > 0))) await this.#end();
     const process = this.#process ?? (await this.#startOnce());

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Database, isConnectionLoss } from '../db/database.ts';
+import { type Database, isTransient } from '../db/database.ts';
 import {
   CLAIM_JOBS_MAX,
   type ClaimedJob,
@@ -30,7 +30,7 @@ import {
   WorkerDiedError,
 } from '../renditions/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { WorkerSlot } from './worker-slot.ts';
+import { SlotClosedError, WorkerSlot } from './worker-slot.ts';
 
 export interface WorkerRoleDeps extends RenderDeps {
   readonly database: Database;
@@ -170,6 +170,8 @@ class Supervisor implements WorkerRole {
     const freeMemory = await this.#memory.acquire(Math.min(job.bytesPredicted, this.#memory.bytesMax));
     let outcome = 'done';
     try {
+      // What was taken away, or would begin only to be killed, while the job waited for room.
+      if (running.given || this.#stopping) throw new NotBegunError('the job was not begun');
       const worker = await slot.ready(job.solitary);
       await renderJob(this.#deps, worker, job);
     } catch (error) {
@@ -269,9 +271,14 @@ class Supervisor implements WorkerRole {
   }
 }
 
+/** The job's turn came too late. */
+class NotBegunError extends Error {
+  override readonly name = 'NotBegunError';
+}
+
 /** What the queue is told of a failure: whose fault it was decides whether it counts. */
 function reasonOf(running: Running, error: unknown): Release {
-  if (running.given) return { reason: 'drain' };
+  if (running.given || error instanceof NotBegunError || error instanceof SlotClosedError) return { reason: 'drain' };
   if (error instanceof ObjectMissingError) {
     return {
       reason: 'retry',
@@ -282,7 +289,7 @@ function reasonOf(running: Running, error: unknown): Release {
     const message = 'The original or a scratch file could not be read or written.';
     return { reason: 'retry', cause: { code: 'storage_unavailable', message } };
   }
-  if (isConnectionLoss(error)) return { reason: 'drain' };
+  if (isTransient(error)) return { reason: 'drain' };
   if (error instanceof WorkerDiedError) return { reason: 'worker_died', message: DEATHS[error.reason] };
   const message = error instanceof Error ? error.message.slice(0, 200) : String(error);
   return { reason: 'retry', cause: { code: 'render_failed', message } };

@@ -51,7 +51,8 @@ export function createMetrics() {
     }),
     queueAgeSeconds: new Gauge({
       name: 'safelight_queue_age_seconds',
-      help: 'Age of the job that has been ready the longest.',
+      help: 'How long the job that has been ready the longest has waited.',
+      labelNames: ['lane'],
       ...common,
     }),
     waiters: new Gauge({ name: 'safelight_waiters', help: 'Requests that wait for a rendition.', ...common }),

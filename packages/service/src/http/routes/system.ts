@@ -21,6 +21,8 @@ export function systemHandlers(context: HttpContext) {
     },
     metrics: async (_request: FastifyRequest, reply: FastifyReply) => {
       const { registry, waiters } = context.metrics;
+      // The look behind readiness sets the figures of the queue.
+      await context.readiness();
       waiters.set(context.waiters.count);
       return reply.type(registry.contentType).send(await registry.metrics());
     },

@@ -55,8 +55,8 @@ async function compare(picture: string, job: { name: string; source: SourceFacts
 }
 
 async function put(worker: WorkerProcess, picture: string): Promise<{ name: string; source: SourceFacts }> {
-  const name = `job-${worker.jobsDone}`;
-  await copyFile(picture, join(worker.scratch.createFolder(name), 'original'));
+  const { name, path } = worker.scratch.takeFolder();
+  await copyFile(picture, join(path, 'original'));
   const probed = await worker.probe({ id: name, folder: name, bounds: BOUNDS_DEFAULT }, LIMITS);
   if ('rejection' in probed) throw new Error(`${picture}: ${probed.rejection.message}`);
   return { name, source: probed.facts };

@@ -75,14 +75,15 @@ async function measure({ name, bytes, transformations }: Case): Promise<void> {
   const worker = startWorkerProcess({ slot: 0, scratchDirectory: join(scratch, 'w'), isolation: CRASH_ISOLATION, log });
   try {
     await worker.ready;
-    await writeFile(join(worker.scratch.createFolder('job'), 'original'), bytes);
-    const probed = await worker.probe({ id: 'job', folder: 'job', bounds: BOUNDS_DEFAULT }, LIMITS);
+    const folder = worker.scratch.takeFolder();
+    await writeFile(join(folder.path, 'original'), bytes);
+    const probed = await worker.probe({ id: 'job', folder: folder.name, bounds: BOUNDS_DEFAULT }, LIMITS);
     if ('rejection' in probed) return console.log(`${name}\t${probed.rejection.message}`);
     const { facts: source } = probed;
     const spent: number[] = [];
     let peak = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const job = { id: 'job', folder: 'job', source, transformations, bounds: BOUNDS_DEFAULT };
+      const job = { id: 'job', folder: folder.name, source, transformations, bounds: BOUNDS_DEFAULT };
       const result = await worker.run(job, LIMITS);
       spent.push(result.cpuMs);
       // Later rounds find memory that earlier ones left; a prediction is about one job.

@@ -6,7 +6,7 @@ const SEED = 20_261_122;
 const KILLS_MIN = 12;
 const DECK: readonly StrikeKind[] = [
   ...(['worker', 'worker', 'worker', 'worker', 'poison', 'probe'] as const),
-  ...(['postmaster', 'postmaster', 'backend', 'backend', 'node', 'everything', 'pauseWorker'] as const),
+  ...(['postmaster', 'backend', 'commit', 'commit', 'node', 'everything', 'pauseWorker'] as const),
 ];
 
 test('workers, PostgreSQL, the node and all at once are killed under load, and nothing acknowledged is lost', async () => {

@@ -42,7 +42,7 @@ async function checkStanding(
   for (const preset of PRESET_NAMES) {
     const { status, body } = await get(subject, record, preset);
     verdict.count('renditions checked');
-    if (status === 503) verdict.add('stuck', `${record.name}: ${preset} is still pending`);
+    if (body.includes('rendition_pending')) verdict.add('stuck', `${record.name}: ${preset} is still pending`);
     else if (status === 422) verdict.add('failed', `${record.name}: ${preset}: ${body.toString().slice(0, 300)}`);
     else if (status !== 200) verdict.add('lost', `${record.name}: ${preset} answers ${status}`);
     else {

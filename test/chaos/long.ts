@@ -19,13 +19,14 @@ const { values } = parseArgs({
   },
 });
 
-/** Of fifty strikes; the ones that take a node down take seconds each, the pause of a node more than a lease. */
+/** What takes a node down costs seconds, the pause of a node more than a lease: few of those. */
 const DECK: readonly StrikeKind[] = [
-  ...times('worker', 16),
+  ...times('worker', 15),
   ...times('poison', 4),
   ...times('probe', 4),
   ...times('postmaster', 6),
-  ...times('backend', 7),
+  ...times('backend', 4),
+  ...times('commit', 6),
   ...times('node', 4),
   ...times('start', 2),
   ...times('everything', 4),

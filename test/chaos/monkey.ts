@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, signal, type WorkerFacts } from './process-tree.ts';
+import { setTimeout as sleep, setImmediate as soon } from 'node:timers/promises';
+import { isAlive, signal, titleOf, type WorkerFacts } from './process-tree.ts';
 import type { Random } from './random.ts';
 import { type Subject, until } from './subject.ts';
 
@@ -9,6 +9,7 @@ export const STRIKE_KINDS = {
   probe: 'the process that looks at uploads',
   postmaster: 'the PostgreSQL server',
   backend: 'one process of PostgreSQL',
+  commit: 'one process of PostgreSQL in the middle of a COMMIT, whose fate the node cannot know then',
   node: "the node's own process; all that it started must end by itself",
   start: 'the node, and the next one while it starts',
   everything: 'all processes of the group in one moment',
@@ -49,6 +50,8 @@ interface Blow {
   readonly recovered: () => Promise<void>;
 }
 
+const PAUSED: Blow = { kills: 0, recovered: async () => undefined };
+
 /** Strikes a Safelight at random moments, in an order that its seed decides. */
 export class Monkey {
   readonly #subject: Subject;
@@ -85,6 +88,7 @@ export class Monkey {
 
   async #strike(kind: StrikeKind): Promise<void> {
     const blow = await this.#blows[kind]();
+    if (!blow) return;
     const startedAt = performance.now();
     const strike: Strike = { kind, kills: blow.kills, midJob: blow.midJob ?? false };
     this.strikes.push(strike);
@@ -98,7 +102,8 @@ export class Monkey {
     if (kind === 'node' || kind === 'everything' || kind === 'start' || this.#random.next() > HASTE) await recovery;
   }
 
-  readonly #blows: Record<StrikeKind, () => Promise<Blow>> = {
+  /** Each answers undefined when there was nothing to strike. */
+  readonly #blows: Record<StrikeKind, () => Promise<Blow | undefined>> = {
     worker: async () => {
       const worker = await this.#aim();
       return { kills: 1, midJob: this.#kill(worker), recovered: () => this.#replaced(worker) };
@@ -112,22 +117,28 @@ export class Monkey {
     },
     probe: async () => {
       const { probe } = this.#subject.group();
-      if (!probe) return nothing();
+      if (!probe) return undefined;
       signal(probe.pid, 'SIGKILL');
       return { kills: 1, recovered: () => this.#replaced(probe) };
     },
     postmaster: async () => {
       const { postmaster, backends } = this.#subject.group();
-      if (postmaster === undefined) return nothing();
+      if (postmaster === undefined) return undefined;
       signal(postmaster, 'SIGKILL');
       return { kills: 1, recovered: () => this.#databaseBack([postmaster, ...backends]) };
     },
     backend: async () => {
       const { backends } = this.#subject.group();
       const victim = this.#random.pick(backends);
-      if (victim === undefined) return nothing();
+      if (victim === undefined) return undefined;
       signal(victim, 'SIGKILL');
       // PostgreSQL takes all of its processes down when one was killed: it may have left shared memory torn.
+      return { kills: 1, recovered: () => this.#databaseBack(backends) };
+    },
+    commit: async () => {
+      const { backends } = this.#subject.group();
+      const victim = await committing(backends);
+      if (victim === undefined || !signal(victim, 'SIGKILL')) return undefined;
       return { kills: 1, recovered: () => this.#databaseBack(backends) };
     },
     node: async () => {
@@ -146,11 +157,11 @@ export class Monkey {
     pauseWorker: async () => {
       const worker = await this.#aim();
       await this.#pause(worker.pid, PAUSE_WORKER_MS);
-      return nothing();
+      return PAUSED;
     },
     pauseNode: async () => {
       await this.#pause(this.#subject.group().node, PAUSE_NODE_MS);
-      return nothing();
+      return PAUSED;
     },
   };
 
@@ -217,6 +228,13 @@ export class Monkey {
   }
 }
 
-function nothing(): Blow {
-  return { kills: 0, recovered: async () => undefined };
+/** The first backend that is seen to commit; looks as often as it can while others get their turn. */
+async function committing(backends: readonly number[]): Promise<number | undefined> {
+  const deadline = performance.now() + BUSY_MS_MAX;
+  while (performance.now() < deadline) {
+    const found = backends.find((pid) => titleOf(pid).endsWith(' COMMIT'));
+    if (found !== undefined) return found;
+    await soon();
+  }
+  return undefined;
 }

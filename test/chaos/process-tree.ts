@@ -79,6 +79,11 @@ export function processesOn(folder: string): number[] {
     );
 }
 
+/** What PostgreSQL's process says in its title that it does: `… [local] COMMIT`. */
+export function titleOf(pid: number): string {
+  return readProcFile(pid, 'cmdline').replaceAll('\0', ' ').trim();
+}
+
 export function isAlive(pid: number): boolean {
   const proc = readProc(pid);
   return proc !== undefined && !proc.zombie;

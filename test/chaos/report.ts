@@ -6,7 +6,7 @@ import { FAULTS, type Fault } from './verdict.ts';
 /** Which part a kind of strike takes down, for the recovery times. */
 const PARTS: Readonly<Record<string, readonly StrikeKind[]>> = {
   worker: ['worker', 'poison', 'probe'],
-  PostgreSQL: ['postmaster', 'backend'],
+  PostgreSQL: ['postmaster', 'backend', 'commit'],
   node: ['node', 'start', 'everything'],
 };
 const VIOLATIONS_SHOWN_MAX = 40;

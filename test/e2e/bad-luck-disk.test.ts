@@ -59,10 +59,10 @@ describe.skipIf(!mayMount)('a disk of its own for the objects (needs the right t
     await expectProblem(await sendImage(node, unlike(photo)), 'storage_full');
     expect(staged()).toEqual([]);
     for (const url of Object.values(urls)) expect((await fetch(url)).status).toBe(200);
-    expect((await fetch(`${node.url}/readyz`)).status).toBe(503);
+    await until('the node to be unready', async () => (await fetch(`${node.url}/readyz`)).status === 503);
     await free();
     expect((await fetch((await expectUrls(await node.upload(unlike(photo)))).small)).status).toBe(200);
-    expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
+    await until('the node to be ready', async () => (await fetch(`${node.url}/readyz`)).ok);
     await expectNothingLeft(node, folder);
   });
 

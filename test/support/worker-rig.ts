@@ -36,7 +36,6 @@ export class WorkerRig implements AsyncDisposable {
   readonly worker: WorkerProcess;
   readonly directory: string;
   readonly said: { fields: object; message: string }[] = [];
-  #folders = 0;
 
   private constructor(directory: string, options: Partial<WorkerOptions>) {
     this.directory = directory;
@@ -63,11 +62,9 @@ export class WorkerRig implements AsyncDisposable {
 
   /** Puts an original into a folder of its own and returns the folder's name. */
   async put(original: Buffer): Promise<string> {
-    this.#folders += 1;
-    const folder = `job-${this.#folders}`;
-    const path = join(this.worker.scratch.createFolder(folder), 'original');
-    await writeFile(path, original, { mode: 0o444 });
-    return folder;
+    const { name, path } = this.worker.scratch.takeFolder();
+    await writeFile(join(path, 'original'), original, { mode: 0o444 });
+    return name;
   }
 
   async probe(original: Buffer, bounds: Bounds = BOUNDS_DEFAULT): Promise<ProbeResult> {

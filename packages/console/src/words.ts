@@ -93,7 +93,6 @@ const TEXTS: Readonly<Record<string, string>> = {
   media_type_unsupported: 'This kind of file cannot be read here.',
   upload_incomplete: 'The upload broke off before its last byte.',
   upload_timeout: 'The upload came too slowly.',
-  rate_limited: 'Too many at once. Try again in a moment.',
   overloaded: BUSY,
   database_unavailable: BUSY,
   storage_unavailable: BUSY,

@@ -45,6 +45,25 @@ describe('the way to the database', () => {
     expect(await database.query('SELECT weight FROM tenants WHERE weight = 7')).toEqual([]);
   });
 
+  it('does the work again that a deadlock broke off', async () => {
+    const { database, tenants } = test;
+    const both = Promise.withResolvers<void>();
+    let waiting = 0;
+    let runs = 0;
+    const cross = (first: string, second: string) =>
+      database.transaction(async (tx) => {
+        runs += 1;
+        await tx.query('UPDATE tenants SET weight = weight + 1 WHERE tenant_id = $1', [first]);
+        waiting += 1;
+        if (waiting >= 2) both.resolve();
+        await both.promise;
+        await tx.query('UPDATE tenants SET weight = weight + 1 WHERE tenant_id = $1', [second]);
+      });
+    await Promise.all([cross(tenants.a, tenants.b), cross(tenants.b, tenants.a)]);
+    expect(runs).toBe(3);
+    expect(await database.query('SELECT DISTINCT weight FROM tenants')).toEqual([{ weight: 3 }]);
+  });
+
   it('drops a connection that the server ended, tells it for what it is, and goes on with another', async () => {
     const { database } = test;
     const ended = database.transaction(async (tx) => {

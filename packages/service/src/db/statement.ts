@@ -1,13 +1,26 @@
 /**
- * One SQL statement with a name. Named statements are parsed and planned once per connection; behind a
- * transaction-pooling proxy, where a name may meet another connection, the pool sends them unnamed.
+ * One SQL statement with a name. Behind a transaction-pooling proxy, where a name may meet another connection, the pool
+ * sends them unnamed.
  */
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** Whether a connection keeps its plan. */
+  readonly isKept: boolean;
 }
 
-/** Declares a statement; its strategy is told in the header of the file that declares it. */
+/**
+ * Declares a statement; its strategy is told in the header of the file that declares it. It is planned anew each time:
+ * tables here grow from nothing to millions of rows within minutes, and a plan made before would read them whole.
+ */
 export function statement(name: string, text: string): Statement {
-  return { name, text };
+  return { name, text, isKept: false };
+}
+
+/**
+ * Declares a statement of the hot path whose plan a connection keeps, because there is but one way to run it: inserts,
+ * and look-ups by a whole unique key. Planning all of them anew took 5.7 of 15 ms of PostgreSQL's CPU per picture.
+ */
+export function hotStatement(name: string, text: string): Statement {
+  return { name, text, isKept: true };
 }

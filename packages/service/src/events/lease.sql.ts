@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /**
  * Takes the one row when nobody holds it, when its lease is over, or when it ends further ahead than two lease lengths:
@@ -40,7 +40,7 @@ export const RELEASE_SEALER_LEASE = statement(
  * then would sort the whole backlog for every batch after an hour without a sealer. Without JIT, which on PostgreSQL 15 took
  * 200 ms for a batch of 5 ms.
  */
-export const FENCE_SEALER = statement(
+export const FENCE_SEALER = hotStatement(
   'sealer_fence',
   `SELECT log_position, log_hash, date_trunc('milliseconds', clock_timestamp()) AS now,
      set_config('idle_in_transaction_session_timeout', $3, true),

@@ -1,11 +1,11 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement } from '../db/statement.ts';
 
 /**
  * One look at the inbox: no row when it is empty, else whether its first event can be sealed. The first entry of the
  * index, from the floor on: below it nothing can be, and a long-lived snapshot (a dump) may keep thousands of dead
  * entries there.
  */
-export const LOOK_AT_INBOX = statement(
+export const LOOK_AT_INBOX = hotStatement(
   'event_inbox_look',
   `SELECT xid < pg_snapshot_xmin(pg_current_snapshot()) AS ready FROM event_inbox
    WHERE xid >= (SELECT floor FROM sealer_state) ORDER BY xid, sequence LIMIT 1`,
@@ -16,7 +16,7 @@ export const LOOK_AT_INBOX = statement(
  * before them any more. Runs after the fence in a statement of its own, whose snapshot sees what the last batch left.
  * Ordered by the index on (xid, sequence), from the floor that the fence holds. $1 events at most.
  */
-export const PICK_SETTLED_EVENTS = statement(
+export const PICK_SETTLED_EVENTS = hotStatement(
   'event_inbox_pick',
   `SELECT i.xid::text AS xid, i.tenant_id, i.event_id, i.type, i.subject, i.image_id, i.actor,
      (extract(epoch FROM i.at) * 1000000)::bigint AS at_us, i.data::text AS data_text, i.personal::text AS personal_text, i.salt,
@@ -35,7 +35,7 @@ export const PICK_SETTLED_EVENTS = statement(
  * $12 token, $13 lease length in ms, $14 log position, $15 log hash, $16 channel, $17 payload,
  * $18 floor.
  */
-export const SEAL_EVENTS = statement(
+export const SEAL_EVENTS = hotStatement(
   'event_seal',
   `WITH numbered AS (
      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bytea[])

@@ -1,7 +1,7 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement } from '../db/statement.ts';
 
 /** Writes the image and its tags in one round trip; the tags' foreign key is checked at the statement's end. */
-export const insertImage = statement(
+export const insertImage = hotStatement(
   'insert_image',
   `WITH image AS (
      INSERT INTO images (tenant_id, image_id, original_id, filename) VALUES ($1, $2, $3, $4) RETURNING created_at

@@ -1,8 +1,8 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement } from '../db/statement.ts';
 import { renditionColumns } from '../renditions/index.ts';
 
 /** What a delivery needs, by two primary keys and one unique index; the tenant comes from the URL, not from a key. */
-export const selectDelivery = statement(
+export const selectDelivery = hotStatement(
   'select_delivery',
   `SELECT i.deleted_at, i.original_id AS image_original_id, i.filename, o.object_key AS original_object_key,
      o.sha256 AS original_sha256, o.bytes AS original_bytes, o.format AS original_format, o.facts, i.created_at,

@@ -1,10 +1,10 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /**
  * Takes the key, or takes it over from an attempt whose lease has expired (or lies absurdly far ahead: a clock was set
  * back) and from an answer older than 24 hours. Answers a row only to the taker.
  */
-export const takeKey = statement(
+export const takeKey = hotStatement(
   'take_idempotency_key',
   `INSERT INTO idempotency_keys AS k (tenant_id, idempotency_key, state, lease_until)
    VALUES ($1, $2, 'running', now() + make_interval(secs => $3))
@@ -28,14 +28,14 @@ export const selectKeyState = statement(
    FROM idempotency_keys WHERE tenant_id = $1 AND idempotency_key = $2`,
 );
 
-export const finishKey = statement(
+export const finishKey = hotStatement(
   'finish_idempotency_key',
   `UPDATE idempotency_keys SET state = 'finished', fingerprint = $4, answer = $5
    WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3 RETURNING token`,
 );
 
 /** Only the answer to the attempt that finished the key. */
-export const amendAnswer = statement(
+export const amendAnswer = hotStatement(
   'amend_idempotency_answer',
   `UPDATE idempotency_keys SET answer = $4
    WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'finished' AND token = $3`,

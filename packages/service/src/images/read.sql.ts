@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 import { renditionColumns } from '../renditions/index.ts';
 
 /** What an image is: its own row, its original's facts, and its tags by their index. */
@@ -9,7 +9,7 @@ const COLUMNS = `i.tenant_id, i.image_id, i.original_id, i.filename, i.created_a
 const FROM = 'images i LEFT JOIN originals o USING (tenant_id, original_id)';
 
 /** One image, or its tombstone. */
-export const selectImage = statement(
+export const selectImage = hotStatement(
   'select_image',
   `SELECT ${COLUMNS} FROM ${FROM} WHERE i.tenant_id = $1 AND i.image_id = $2`,
 );
@@ -36,7 +36,7 @@ export const selectImages = statement(
    ORDER BY i.image_id DESC LIMIT $7`,
 );
 
-export const selectRenditionsOf = statement(
+export const selectRenditionsOf = hotStatement(
   'select_renditions_of_originals',
   `SELECT ${renditionColumns('r')} FROM renditions r
    WHERE r.tenant_id = $1 AND r.original_id = ANY ($2::text[]) ORDER BY r.original_id, r.rendition_id`,

@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement } from '../db/statement.ts';
 
 /**
  * Leases jobs in fair order. The work is in the migration's function `claim_jobs`, which carries planner settings of
@@ -6,7 +6,7 @@ import { statement } from '../db/statement.ts';
  * of its ticket, until enough are found. O(log n) in the length of the queue; dead entries of jobs claimed more than a
  * few seconds ago lie below the floor and are not walked.
  */
-export const claimJobs = statement(
+export const claimJobs = hotStatement(
   'jobs-claim',
   `SELECT tenant_id AS "tenantId", job_id AS "jobId", lease_token AS token, original_id AS "originalId", lane,
      cost_micros AS "costMicros", bytes_predicted AS "bytesPredicted", attempts, crashes, expiries, solitary,

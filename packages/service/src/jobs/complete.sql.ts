@@ -1,13 +1,13 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /** Ends a job: deleted by primary key, and only with the current token. Its history is in the events. */
-export const deleteLeasedJob = statement(
+export const deleteLeasedJob = hotStatement(
   'jobs-complete',
   `DELETE FROM jobs WHERE tenant_id = $1 AND job_id = $2 AND state = 'leased' AND lease_token = $3 RETURNING job_id`,
 );
 
 /** Locks a leased job's row, so that it can neither expire nor be taken until the transaction ends. */
-export const lockLeasedJob = statement(
+export const lockLeasedJob = hotStatement(
   'jobs-hold',
   `SELECT job_id FROM jobs WHERE tenant_id = $1 AND job_id = $2 AND state = 'leased' AND lease_token = $3
    FOR NO KEY UPDATE`,

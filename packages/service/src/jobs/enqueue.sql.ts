@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /**
  * Puts a job into the queue, in one statement.
@@ -13,7 +13,7 @@ import { statement } from '../db/statement.ts';
  *
  * $8 the largest charge, $9 the largest cost.
  */
-export const enqueueJob = statement(
+export const enqueueJob = hotStatement(
   'jobs-enqueue',
   `WITH charged AS (
      INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)

@@ -1,11 +1,11 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement } from '../db/statement.ts';
 
 /**
  * Inserts the original or finds the one that stands, and locks it either way, in one round trip: the conflicting row is
  * updated to what it is, which takes its lock and answers it. A deletion that holds the row is waited for; when it
  * commits, PostgreSQL inserts after all. `bytes` is in no key, so the lock does not stop foreign-key checks.
  */
-export const holdOriginalStatement = statement(
+export const holdOriginalStatement = hotStatement(
   'hold_original',
   `INSERT INTO originals AS stood
      (tenant_id, original_id, sha256, object_key, bytes, format, width, height, frames, facts)

@@ -1,5 +1,5 @@
 import type { Transaction } from '../db/database.ts';
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /**
  * Locks are taken in the order originals, jobs, renditions: so no two transactions wait for each other. A share lock
@@ -7,7 +7,7 @@ import { statement } from '../db/statement.ts';
  * what is ready, or the completion sees the new image.
  */
 const LOCKS = {
-  share: statement(
+  share: hotStatement(
     'lock_original_share',
     'SELECT 1 FROM originals WHERE tenant_id = $1 AND original_id = $2 FOR SHARE',
   ),

@@ -1,8 +1,8 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 import { renditionColumns } from './model.ts';
 
 /** Points the rows at the objects just stored; only what this job still owes is changed. */
-export const markReady = statement(
+export const markReady = hotStatement(
   'mark_renditions_ready',
   `UPDATE renditions r
    SET state = 'ready', job_id = NULL, ended_at = now(), object_key = u.object_key, sha256 = u.sha256,
@@ -32,13 +32,13 @@ export const markRestFailed = statement(
 );
 
 /** Live images of an original: each hears of what becomes of its renditions. */
-export const selectImageIds = statement(
+export const selectImageIds = hotStatement(
   'select_image_ids_of_original',
   `SELECT image_id FROM images WHERE tenant_id = $1 AND original_id = $2 ORDER BY image_id`,
 );
 
 /** What a claimed job has to make, and of what. */
-export const selectWork = statement(
+export const selectWork = hotStatement(
   'select_work',
   `SELECT r.rendition_id, r.transformation, o.object_key, o.bytes, o.facts
    FROM renditions r JOIN originals o USING (tenant_id, original_id)

@@ -150,11 +150,12 @@ const directory = process.argv[1];
 const log = { warn: (fields, message) => console.error(message, fields) };
 const worker = startWorkerProcess({ slot: 0, scratchDirectory: directory + '/scratch', isolation: CRASH_ISOLATION, log });
 await worker.ready;
-await copyFile(directory + '/large', worker.scratch.createFolder('job') + '/original');
+const { name: folder, path } = worker.scratch.takeFolder();
+await copyFile(directory + '/large', path + '/original');
 const limits = { deadlineMs: 60_000, rssBytesMax: 4e9 };
-const { facts: source } = await worker.probe({ id: 'p', folder: 'job', bounds }, limits);
+const { facts: source } = await worker.probe({ id: 'p', folder, bounds }, limits);
 console.log(worker.pid);
-await worker.run({ id: 'r', folder: 'job', source, bounds, transformations: [{ fm: 'avif' }, { fm: 'avif', q: 90 }, { fm: 'avif', q: 95 }] }, limits);
+await worker.run({ id: 'r', folder, source, bounds, transformations: [{ fm: 'avif' }, { fm: 'avif', q: 90 }, { fm: 'avif', q: 95 }] }, limits);
 `;
 
 describe('a worker program that', () => {

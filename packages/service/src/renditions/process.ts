@@ -62,7 +62,7 @@ export interface WorkerLog {
   warn(fields: object, message: string): void;
 }
 
-/** Everything to make of one original. Folders are names inside the scratch folder, made by `createFolder`. */
+/** Everything to make of one original. Folders are names inside the scratch folder, given by `takeFolder`. */
 export type RenderJob = Omit<RenderTask, 'kind' | 'plan'> & { readonly transformations: readonly Transformation[] };
 
 export interface Limits {

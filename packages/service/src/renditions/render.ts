@@ -59,15 +59,20 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     await endRenditions(deps.database, deps.clock, job, { ready: [], failed: [] }, true);
     return 0;
   }
-  const folder = `${job.jobId}-${job.token}`;
-  const path = worker.scratch.createFolder(folder);
-  const ending = new Ending(deps, worker, job, folder, rows.map(toWork));
+  const folder = worker.scratch.takeFolder();
+  const ending = new Ending(deps, worker, job, folder.name, rows.map(toWork));
   try {
-    await copyObjectTo(deps.store, first.object_key, join(path, ORIGINAL_FILE));
+    await copyObjectTo(deps.store, first.object_key, join(folder.path, ORIGINAL_FILE));
     const transformations = rows.map((row) => readTransformation(row.transformation));
     const { deadlineMs } = predictJob(first.facts, transformations);
     const { failures } = await worker.run(
-      { id: folder, folder, source: first.facts, transformations, bounds: deps.bounds },
+      {
+        id: `${job.jobId}-${job.token}`,
+        folder: folder.name,
+        source: first.facts,
+        transformations,
+        bounds: deps.bounds,
+      },
       { deadlineMs, rssBytesMax: deps.rssBytesMax, onOutput: (output) => ending.take(output) },
     );
     return await ending.finish(failures);
@@ -75,7 +80,7 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     await ending.abandon();
     throw error;
   } finally {
-    await worker.scratch.removeFolder(folder, rows.length);
+    await worker.scratch.giveBackFolder(folder, rows.length);
   }
 }
 

@@ -1,7 +1,7 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement } from '../db/statement.ts';
 
 /** Which of the renditions waited for have ended, or are gone with their image. One query for all waiters of a node. */
-export const selectEnded = statement(
+export const selectEnded = hotStatement(
   'select_ended_renditions',
   `SELECT w.rendition_id FROM unnest($1::text[], $2::text[]) AS w (tenant_id, rendition_id)
    WHERE NOT EXISTS (

@@ -67,15 +67,17 @@ export class Prober {
   async #probe(objectKey: string): Promise<ProbeResult> {
     const { clock, store, bounds, rssBytesMax } = this.#deps;
     const worker = await this.#slot.ready();
-    const folder = newId('object', clock);
-    const path = worker.scratch.createFolder(folder);
+    const folder = worker.scratch.takeFolder();
     try {
-      await copyObjectTo(store, objectKey, join(path, ORIGINAL_FILE));
-      const probed = await worker.probe({ id: folder, folder, bounds }, { deadlineMs: DEADLINE_MS, rssBytesMax });
+      await copyObjectTo(store, objectKey, join(folder.path, ORIGINAL_FILE));
+      const probed = await worker.probe(
+        { id: newId('object', clock), folder: folder.name, bounds },
+        { deadlineMs: DEADLINE_MS, rssBytesMax },
+      );
       if ('facts' in probed) return { ok: true, facts: probed.facts };
       return { ok: false, rejection: probed.rejection };
     } finally {
-      await worker.scratch.removeFolder(folder, 0);
+      await worker.scratch.giveBackFolder(folder, 0);
     }
   }
 }

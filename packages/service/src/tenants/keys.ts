@@ -3,7 +3,7 @@ import type { Scope } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import type { Queryable } from '../db/database.ts';
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 import { recordEvent } from '../events/index.ts';
 import type { Principal } from './model.ts';
 
@@ -39,7 +39,7 @@ export async function createKey(
 }
 
 // Comes before a tenant is known: by the unique index over the digest, as the system.
-const selectKey = statement(
+const selectKey = hotStatement(
   'select_key',
   `SELECT tenant_id, key_id, scopes FROM keys
    WHERE sha256 = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,

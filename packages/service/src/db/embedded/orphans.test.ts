@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { clusterTemplate, killChild, query } from './fixture.ts';
 import { serverUser } from './folder.ts';
 import { findBinaries, startEmbeddedCluster } from './index.ts';
+import { chooseLaunch, spawnServer } from './launch.ts';
 import { endOrphans } from './orphans.ts';
 
 const log = () => undefined;
@@ -55,13 +56,14 @@ describe('what an earlier server left', () => {
   test('a live server without an owner is ended with a signal, by its folder', async () => {
     const { directory, data } = stoppedCluster();
     const lines: string[] = [];
-    const program = join(findBinaries().directory, 'bin', 'postgres');
-    const orphan = spawn(program, ['-D', data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${data}`], {
-      ...{ stdio: 'ignore', detached: true, cwd: '/' },
-      ...owner(data),
-    });
+    const binaries = findBinaries();
+    // As the launcher would: the binaries may lie below a folder that is closed to the server's user.
+    const launch = chooseLaunch(binaries, [directory], serverUser(directory));
+    const program = join(binaries.directory, 'bin', 'postgres');
+    const options = ['-D', data, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${data}`];
+    const orphan = spawnServer(launch, 'INT', [program, ...options], { stdio: 'ignore', cwd: '/' });
     onTestFinished(() => killChild(orphan));
-    await expect.poll(() => existsSync(join(data, 'postmaster.pid'))).toBe(true);
+    await expect.poll(() => existsSync(join(data, 'postmaster.pid')), { timeout: 20_000 }).toBe(true);
     const cluster = await startEmbeddedCluster({ directory, log: (line) => void lines.push(line) });
     expect(orphan.exitCode).toBe(0);
     expect(lines.join('\n')).toContain(`SIGINT to process ${orphan.pid}`);

@@ -1,5 +1,4 @@
-import type { Strike, StrikeKind } from './monkey.ts';
-import { STRIKE_KINDS } from './monkey.ts';
+import { STRIKE_KINDS, type Strike, type StrikeKind } from './monkey.ts';
 import type { ChaosReport } from './run.ts';
 import { FAULTS, type Fault } from './verdict.ts';
 

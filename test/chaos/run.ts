@@ -60,6 +60,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     verdict.add('stuck', `${(error as Error).stack}\n${subject.output.join('').slice(-2_000)}`);
   }
   for (const { request, status, body } of history.wrongAnswers) verdict.add('answer', `${request}: ${status} ${body}`);
+  for (const death of subject.ownDeaths) verdict.add('died', death);
   const keep = verdict.violations.length > 0;
   await subject.close(keep);
   return {

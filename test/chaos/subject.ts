@@ -32,6 +32,9 @@ export class Subject {
   generation = 0;
   /** What all nodes have printed. */
   readonly output: string[] = [];
+  /** What those printed last that ended though nobody told or killed them. */
+  readonly ownDeaths: string[] = [];
+  #isStopped = false;
 
   private constructor(data: string, options: SubjectOptions) {
     this.data = data;
@@ -53,11 +56,19 @@ export class Subject {
 
   /** Starts a node; the one before must have been killed or stopped. */
   async restart(): Promise<void> {
-    await this.#node?.kill();
-    if (this.#node) this.output.push(this.#node.output);
+    if (this.#node) await this.#bury(this.#node);
     this.generation += 1;
+    this.#isStopped = false;
     this.#node = await Safelight.start({ data: this.data, env: this.#env });
     this.#key ||= await this.#node.demoKey();
+  }
+
+  async #bury(node: Safelight): Promise<void> {
+    const { exitCode } = node.process;
+    if (exitCode !== null && !this.#isStopped)
+      this.ownDeaths.push(`exit code ${exitCode}: ${node.output.slice(-1_000)}`);
+    await node.kill();
+    this.output.push(node.output);
   }
 
   /** Starts a node and kills it after `delayMs`, wherever it is by then; it may even be ready. */
@@ -107,6 +118,7 @@ export class Subject {
 
   /** SIGTERM. @returns the exit code, null when it was killed. */
   async stop(): Promise<number | null> {
+    this.#isStopped = true;
     const { code } = (await this.#node?.stop()) ?? { code: null };
     return code;
   }

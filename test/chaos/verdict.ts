@@ -9,6 +9,7 @@ export const FAULTS = {
   orphan: 'rows, objects or files that belong to nothing',
   event: 'history that does not tell what happened, once',
   answer: 'an answer that no kill excuses',
+  died: 'a node that ended though nobody told or killed it',
   remains: 'processes or files after the end',
 } as const;
 export type Fault = keyof typeof FAULTS;

@@ -6,6 +6,8 @@ export default defineConfig({
     // Whole systems are started, killed and awaited; a test that hangs still ends.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A condition that is polled for comes when it comes; a second is not long on a loaded machine.
+    expect: { poll: { timeout: 20_000 } },
     // Two cores: more files at once only make every file slower.
     maxWorkers: 2,
     pool: 'forks',

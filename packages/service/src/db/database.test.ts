@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { isConnectionLoss } from './database.ts';
+import { hotStatement } from './statement.ts';
 
 describe('the way to the database', () => {
   let test: TestDatabase;
@@ -62,6 +63,67 @@ describe('the way to the database', () => {
     await Promise.all([cross(tenants.a, tenants.b), cross(tenants.b, tenants.a)]);
     expect(runs).toBe(3);
     expect(await database.query('SELECT DISTINCT weight FROM tenants')).toEqual([{ weight: 3 }]);
+  });
+
+  it('commits what was sent for later with the rest, in the order in which it was sent', async () => {
+    const { database, tenants } = test;
+    const seen = await database.transaction(async (tx) => {
+      expect(await tx.later.query('UPDATE tenants SET weight = 2 WHERE tenant_id = $1', [tenants.a])).toEqual([]);
+      const rows = await tx.query('SELECT weight FROM tenants WHERE tenant_id = $1', [tenants.a]);
+      await tx.later.query('UPDATE tenants SET weight = weight + 1 WHERE tenant_id = $1', [tenants.a]);
+      return rows;
+    });
+    expect(seen).toEqual([{ weight: 2 }]);
+    expect(await database.query('SELECT 1 FROM tenants WHERE weight = 3')).toHaveLength(1);
+  });
+
+  it('undoes a transaction of which a statement sent for later fails, and tells that failure, not what follows from it', async () => {
+    const { database, tenants } = test;
+    const change = 'UPDATE tenants SET weight = 9 WHERE tenant_id = $1';
+    const last = database.transaction(async (tx) => {
+      await tx.query(change, [tenants.a]);
+      await tx.later.query('SELECT 1 / 0');
+    });
+    await expect(last).rejects.toThrow(/zero/);
+    const between = database.transaction(async (tx) => {
+      await tx.later.query('SELECT 1 / 0');
+      await tx.query(change, [tenants.a]);
+    });
+    await expect(between).rejects.toThrow(/zero/);
+    expect(await database.query('SELECT 1 FROM tenants WHERE weight = 9')).toEqual([]);
+  });
+
+  it('runs nothing of a piece of work outside of its transaction, even when that has failed meanwhile', async () => {
+    const { database, tenants } = test;
+    let straggler: Promise<unknown> = Promise.resolve();
+    const failed = database.asTenant(tenants.a, async (tx) => {
+      const look = async () => {
+        await tx.query('SELECT 1');
+        await new Promise((resolve) => setImmediate(resolve));
+        await tx.query('SELECT 1');
+      };
+      straggler = look().catch((error: Error) => error.message);
+      await tx.query('SELECT 1 / 0');
+    });
+    await expect(failed).rejects.toThrow(/zero/);
+    await expect(straggler).resolves.toMatch(/the transaction is over|current transaction is aborted/);
+  });
+
+  it('keeps the plans of a tenant’s transactions apart from its own', async () => {
+    const { database, tenants } = test;
+    const who = hotStatement('who', 'SELECT count(*)::int AS count FROM tenants');
+    for (let round = 0; round < 7; round += 1) {
+      expect(await database.query(who)).toEqual([{ count: 2 }]);
+      expect(await database.asTenant(tenants.b, (tx) => tx.query(who))).toEqual([{ count: 1 }]);
+    }
+    const names = await database.query<{ name: string; kept: number }>(
+      `SELECT name, generic_plans::int AS kept FROM pg_prepared_statements WHERE name ~ '^who' ORDER BY name`,
+    );
+    expect(names).toEqual([
+      { name: 'who', kept: expect.any(Number) },
+      { name: 'who@tenant', kept: expect.any(Number) },
+    ]);
+    expect(names.map(({ kept }) => kept > 0)).toEqual([true, true]);
   });
 
   it('drops a connection that the server ended, tells it for what it is, and goes on with another', async () => {

@@ -179,8 +179,9 @@ describe('following', () => {
     await log.record(a, 3);
     await log.record(b, 3);
     await expect.poll(() => events.length).toBe(3);
-    // One for the hint, one more if the events came in two batches; a poll may have come in between.
-    expect(counted.reads).toBeLessThanOrEqual(4);
+    // One for the hint, one more if the events came in two batches, and one per second of polling on a slow machine;
+    // not one for each of the two hundred.
+    expect(counted.reads).toBeLessThanOrEqual(20);
     abort.abort();
     await Promise.all(followers);
     await own.close();

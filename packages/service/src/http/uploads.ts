@@ -88,7 +88,8 @@ export class Uploads {
         bytesMax: limits.uploadBytesMax,
         idleMs: limits.uploadIdleMs,
         rateMin: limits.uploadRateMin,
-        put: (source, signal) => store.putStream(objectKey, source, { bytesMax: limits.uploadBytesMax, signal }),
+        put: (source, signal) =>
+          store.putStream(objectKey, source, { bytesMax: limits.uploadBytesMax, signal, ownsChunks: true }),
       });
     } catch (error) {
       if (!(error instanceof PartialUploadError)) throw error;

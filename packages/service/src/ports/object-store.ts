@@ -76,6 +76,8 @@ export interface StreamWriteOptions extends WriteOptions {
   readonly bytesMax: number;
   /** Ends the write early; nothing is left behind. */
   readonly signal?: AbortSignal;
+  /** Nobody but the store uses the source's chunks: it may free their memory without waiting for a collector. */
+  readonly ownsChunks?: boolean;
 }
 
 export interface ObjectDigest {

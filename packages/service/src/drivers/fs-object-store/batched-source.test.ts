@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -57,6 +57,39 @@ describe('a source that is faster than its file', () => {
     const [digest] = await Promise.all([written, drained]);
     expect(digest.bytes).toBe(bytes);
     expect(Buffer.from(digest.sha256)).toEqual(createHash('sha256').update(Buffer.alloc(bytes, 7)).digest());
+  });
+});
+
+describe('chunks', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'safelight-chunks-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const write = async (chunks: readonly Uint8Array[], ownsChunks: boolean) => {
+    const fd = openSync(join(folder, 'file'), 'w');
+    try {
+      return await new BatchedSource(Readable.from(chunks), { bytesMax: MIB, ownsChunks }).writeTo(fd);
+    } finally {
+      closeSync(fd);
+    }
+  };
+
+  it('that are the store’s own are freed once they are written, parts of a shared buffer never', async () => {
+    const whole = new Uint8Array(70_000).fill(1);
+    const shared = new Uint8Array(70_000).fill(2);
+    const digest = await write([whole, shared.subarray(0, 100), shared.subarray(100)], true);
+    expect([whole.byteLength, shared.byteLength]).toEqual([0, 70_000]);
+    const written = await readFile(join(folder, 'file'));
+    expect(written.equals(Buffer.concat([Buffer.alloc(70_000, 1), shared]))).toBe(true);
+    expect(createHash('sha256').update(written).digest().equals(digest.sha256)).toBe(true);
+  });
+
+  it('of anybody else stay as they are', async () => {
+    const theirs = new Uint8Array(70_000).fill(1);
+    await write([theirs], false);
+    expect(theirs.byteLength).toBe(70_000);
   });
 });
 

@@ -109,7 +109,11 @@ export const SETTINGS = {
     fallback: '100000000',
     parse: integer(1, 1_000_000_000),
   },
-  SAFELIGHT_UPLOADS_MAX: { about: 'Uploads at once on this node.', fallback: '64', parse: integer(1, 10_000) },
+  SAFELIGHT_UPLOADS_MAX: {
+    about: 'Uploads at once on this node; one tenant may have half of them.',
+    fallback: '64',
+    parse: integer(1, 10_000),
+  },
   SAFELIGHT_UPLOAD_IDLE_SECONDS: {
     about: 'Seconds without a byte after which an upload ends.',
     fallback: '15',
@@ -126,7 +130,7 @@ export const SETTINGS = {
     parse: integer(0, 60),
   },
   SAFELIGHT_WAITERS_MAX: {
-    about: 'Requests that may wait for renditions at once.',
+    about: 'Requests that may wait for renditions at once; half of them for one tenant.',
     fallback: '1000',
     parse: integer(1, 100_000),
   },

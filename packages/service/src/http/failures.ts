@@ -29,7 +29,12 @@ export function toProblem(error: unknown): ProblemError {
   if (error instanceof TooManyBytesError) {
     return new ProblemError('upload_too_large', { bound: { name: 'uploadBytesMax', limit: error.bytesMax } });
   }
-  if (error instanceof PlacesTakenError) return new ProblemError('overloaded', { bound: error.bound });
+  if (error instanceof PlacesTakenError) {
+    return new ProblemError('overloaded', {
+      bound: error.bound,
+      detail: 'As many are under way as may be; ask again.',
+    });
+  }
   if (error instanceof IdempotencyKeyLostError) return new ProblemError('idempotency_key_in_use');
   const sqlState = codeOf(error);
   const known = SQL_STATES.find(([states]) => states.test(sqlState));

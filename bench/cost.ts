@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@safelight/sdk';
-import { WORKER_ENVIRONMENT, WORKER_ENVIRONMENT } from '../packages/service/src/renditions/process.ts';
+import { WORKER_ENVIRONMENT } from '../packages/service/src/renditions/process.ts';
 import { writePicture } from '../scripts/make-pictures.ts';
 import { Safelight } from '../test/support/safelight.ts';
 import { groupCpuMs } from './support/group-cpu.ts';

@@ -65,8 +65,10 @@ function refuseLongBody(message: IncomingMessage, bodyBytesMax: number, bytesMax
 function guardBody(message: IncomingMessage, bodyBytesMax: number, options: ReceiveOptions) {
   const { clock, bytesMax, idleMs, rateMin } = options;
   const controller = new AbortController();
-  const startedAt = clock.monotonic();
+  let startedAt = clock.monotonic();
   let lastAt = startedAt;
+  let checkedAt = startedAt;
+  const everyMs = Math.min(GUARD_MS, idleMs);
   let bytes = 0;
   const onData = (chunk: Buffer) => {
     bytes += chunk.length;
@@ -78,22 +80,26 @@ function guardBody(message: IncomingMessage, bodyBytesMax: number, options: Rece
   const onClose = () => {
     if (!message.complete) controller.abort(new ProblemError('upload_incomplete'));
   };
-  const timer = setInterval(
-    () => {
-      const now = clock.monotonic();
-      // A body that waits for our own disk is not the client's fault.
-      if (message.isPaused()) lastAt = now;
-      const elapsedMs = now - startedAt;
-      const tooSlow = elapsedMs > idleMs && (bytes * 1000) / elapsedMs < rateMin;
-      const tooLong = elapsedMs > UPLOAD_MS_MAX;
-      if (message.complete || (now - lastAt <= idleMs && !tooSlow && !tooLong)) return;
-      let bound = { name: 'uploadIdleMs', limit: idleMs, actual: Math.floor(now - lastAt) };
-      if (tooSlow) bound = { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / elapsedMs) };
-      if (tooLong) bound = { name: 'uploadMsMax', limit: UPLOAD_MS_MAX, actual: Math.floor(elapsedMs) };
-      controller.abort(new ProblemError('upload_timeout', { bound }));
-    },
-    Math.min(GUARD_MS, idleMs),
-  );
+  const timer = setInterval(() => {
+    const now = clock.monotonic();
+    // A body that waits for our own disk is not the client's fault.
+    if (message.isPaused()) lastAt = now;
+    // Nor is the time in which this process itself stood still, such as when its machine was suspended.
+    const stoodMs = now - checkedAt - everyMs;
+    if (stoodMs > idleMs / 2) {
+      lastAt += stoodMs;
+      startedAt += stoodMs;
+    }
+    checkedAt = now;
+    const elapsedMs = now - startedAt;
+    const tooSlow = elapsedMs > idleMs && (bytes * 1000) / elapsedMs < rateMin;
+    const tooLong = elapsedMs > UPLOAD_MS_MAX;
+    if (message.complete || (now - lastAt <= idleMs && !tooSlow && !tooLong)) return;
+    let bound = { name: 'uploadIdleMs', limit: idleMs, actual: Math.floor(now - lastAt) };
+    if (tooSlow) bound = { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / elapsedMs) };
+    if (tooLong) bound = { name: 'uploadMsMax', limit: UPLOAD_MS_MAX, actual: Math.floor(elapsedMs) };
+    controller.abort(new ProblemError('upload_timeout', { bound }));
+  }, everyMs);
   message.on('data', onData);
   message.on('close', onClose);
   message.pause();

@@ -61,7 +61,8 @@ describe('the way to the database', () => {
         await tx.query('UPDATE tenants SET weight = weight + 1 WHERE tenant_id = $1', [second]);
       });
     await Promise.all([cross(tenants.a, tenants.b), cross(tenants.b, tenants.a)]);
-    expect(runs).toBe(3);
+    // The one broken off may meet the other once more.
+    expect(runs).toBeGreaterThan(2);
     expect(await database.query('SELECT DISTINCT weight FROM tenants')).toEqual([{ weight: 3 }]);
   });
 

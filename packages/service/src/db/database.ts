@@ -37,6 +37,7 @@ const CONNECT_MS_MAX = 5_000;
 const IDLE_MS_MAX = 60_000;
 /** Of a transaction that met a deadlock or a conflict of serialisation. */
 const ATTEMPTS_MAX = 4;
+const RETRY_MS = 20;
 /** A plan holds for the role that it was made for: under one name two roles would throw away each other's. */
 const TENANT_PLANS = '@tenant';
 
@@ -124,6 +125,8 @@ export class Database implements Queryable {
         return await this.#attempt(begin, plans, work);
       } catch (error) {
         if (attempt === ATTEMPTS_MAX || !/^40(P01|001)$/.test(errorCode(error) ?? '')) throw error;
+        // The other one first: at once, this one might take the same row from it again.
+        await new Promise((resolve) => setTimeout(resolve, attempt * RETRY_MS));
       }
     }
   }

@@ -29,12 +29,19 @@ export interface DatabaseOptions {
   readonly connectionsMax: number;
   /** False behind a transaction-pooling proxy. */
   readonly namedStatements: boolean;
+  /** How long a connection keeps a plan at most, in milliseconds; 10 s if absent. */
+  readonly plansMsMax?: number;
   readonly onError: (error: Error) => void;
 }
 
 const STATEMENT_MS_MAX = 30_000;
 const CONNECT_MS_MAX = 5_000;
 const IDLE_MS_MAX = 60_000;
+/**
+ * A plan made while its table was empty holds any index for as good as another, and a kept one stays until ANALYZE finds
+ * the table, up to a minute later: a thousand pictures a second would by then have it read 180,000 rows for one.
+ */
+const PLANS_MS_MAX = 10_000;
 /** Of a transaction that met a deadlock or a conflict of serialisation. */
 const ATTEMPTS_MAX = 4;
 const RETRY_MS = 20;
@@ -52,10 +59,13 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool;
   readonly #listener: Listener;
   readonly #named: boolean;
+  readonly #plansMsMax: number;
+  readonly #plannedAt = new WeakMap<pg.PoolClient, number>();
   #closing = false;
 
   constructor(options: DatabaseOptions) {
     this.#named = options.namedStatements;
+    this.#plansMsMax = options.plansMsMax ?? PLANS_MS_MAX;
     this.#pool = new pg.Pool({
       ...options.connection,
       max: options.connectionsMax,
@@ -77,7 +87,7 @@ export class Database implements Queryable {
   }
 
   async query<Row>(sql: Statement | string, values: readonly SqlValue[] = []): Promise<Row[]> {
-    const client = await this.#pool.connect();
+    const client = await this.#connect();
     return this.#use(client, () => run<Row>(client, this.#named, sql, values, ''));
   }
 
@@ -133,7 +143,7 @@ export class Database implements Queryable {
 
   /** BEGIN goes out with the first statement, and nothing of `work` counts when it failed. */
   async #attempt<T>(begin: string, plans: string, work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await this.#connect();
     const named = this.#named;
     return this.#use(client, async () => {
       const sent = new SentStatements();
@@ -165,6 +175,19 @@ export class Database implements Queryable {
         throw error;
       }
     });
+  }
+
+  /** A connection that keeps no plan for too long. */
+  async #connect(): Promise<pg.PoolClient> {
+    const client = await this.#pool.connect();
+    const now = performance.now();
+    const plannedAt = this.#plannedAt.get(client);
+    if (plannedAt !== undefined && now - plannedAt < this.#plansMsMax) return client;
+    this.#plannedAt.set(client, now);
+    gather(client);
+    // Not waited for: it travels with what comes next, which fails as well when the connection is lost.
+    client.query('DISCARD PLANS').catch(() => undefined);
+    return client;
   }
 
   /** Gives the connection back, or drops it when the failure was the connection's own. */

@@ -103,7 +103,7 @@ export class WorkerRig implements AsyncDisposable {
   }
 
   async see(folder: string, index: number): Promise<Seen> {
-    const file = Buffer.from(await this.worker.scratch.takeOutput(folder, index, 256e6));
+    const file = Buffer.from(await this.worker.scratch.readOutput(folder, index, 256e6));
     const metadata = await sharp(file).metadata();
     const format = metadata.format === 'heif' ? 'avif' : metadata.format;
     return { file, format, width: metadata.width, height: metadata.height, frames: metadata.pages ?? 1 };

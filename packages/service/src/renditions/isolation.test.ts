@@ -45,7 +45,7 @@ describe('a worker process, whoever started it', () => {
     await symlink('/etc/hostname', join(path, '0'));
     await symlink('.', join(path, '1'));
     for (const index of [0, 1, 2]) {
-      await expect(rig.worker.scratch.takeOutput(folder, index, 1_000)).rejects.toThrow(UntrustedOutputError);
+      await expect(rig.worker.scratch.readOutput(folder, index, 1_000)).rejects.toThrow(UntrustedOutputError);
     }
   });
 
@@ -116,7 +116,7 @@ describe.runIf(isRootOnLinux && isolation.uidBase !== undefined)('a worker proce
     const folder = await rig.put(Buffer.from('x'));
     await writeFile(join(directory, 'other'), 'not yours');
     await link(join(directory, 'other'), join(rig.worker.scratch.directory, folder, '0'));
-    await expect(rig.worker.scratch.takeOutput(folder, 0, 1_000)).rejects.toThrow('a file of its own');
+    await expect(rig.worker.scratch.readOutput(folder, 0, 1_000)).rejects.toThrow('a file of its own');
   });
 });
 

@@ -80,7 +80,7 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     await ending.abandon();
     throw error;
   } finally {
-    await worker.scratch.giveBackFolder(folder);
+    await worker.scratch.giveBackFolder(folder, rows.length);
   }
 }
 
@@ -139,7 +139,7 @@ class Ending {
     if (this.#failure !== undefined) return;
     const { clock, store } = this.#deps;
     const { renditionId } = this.#workAt(output.index);
-    const bytes = await this.#take(output);
+    const bytes = await this.#read(output);
     const objectKey = `${this.#job.tenantId}/rendition/${newId('object', clock)}`;
     await store.put(objectKey, bytes);
     const { format, width, height, cpuMs } = output;
@@ -155,8 +155,8 @@ class Ending {
     }
   }
 
-  async #take(output: Output): Promise<Uint8Array> {
-    const bytes = await this.#worker.scratch.takeOutput(this.#folder, output.index, OUTPUT_BYTES_MAX);
+  async #read(output: Output): Promise<Uint8Array> {
+    const bytes = await this.#worker.scratch.readOutput(this.#folder, output.index, OUTPUT_BYTES_MAX);
     invariant(bytes.length === output.bytes, `an output of ${bytes.length} bytes where ${output.bytes} were told`);
     return bytes;
   }

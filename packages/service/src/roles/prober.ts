@@ -77,7 +77,7 @@ export class Prober {
       if ('facts' in probed) return { ok: true, facts: probed.facts };
       return { ok: false, rejection: probed.rejection };
     } finally {
-      await worker.scratch.giveBackFolder(folder);
+      await worker.scratch.giveBackFolder(folder, 0);
     }
   }
 }

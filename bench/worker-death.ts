@@ -19,7 +19,7 @@ const INTO_THE_JOB_MS = 150;
 
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' } } });
 const kills = Number(values.kills);
-const picture = await slowPicture(10_000, 8_000);
+const picture = await slowPicture(7_000, 5_000);
 const subject = await Subject.start({ env: { SAFELIGHT_LOG_LEVEL: 'error' } });
 try {
   const measured: { claimMs: number; inHandMs: number }[] = [];

@@ -19,13 +19,15 @@ const server = createServer();
 let socket: Socket;
 let aheadMs: number;
 let stored: number;
+/** How often the time was asked for. */
+let looks: number;
 
 beforeEach(async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   // Whatever comes of the connection when the upload is refused is not the matter here.
   socket.on('error', () => undefined);
-  [aheadMs, stored] = [0, 0];
+  [aheadMs, stored, looks] = [0, 0, 0];
 });
 afterEach(() => {
   socket.destroy();
@@ -49,7 +51,11 @@ async function begin(): Promise<{ failing: Promise<unknown> }> {
   const chunked = `Content-Type: ${FORM_TYPE}\r\nTransfer-Encoding: chunked\r\n`;
   socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\n${chunked}\r\n`);
   const [message] = (await asked) as [IncomingMessage];
-  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + aheadMs };
+  const monotonic = () => {
+    looks += 1;
+    return systemClock.monotonic() + aheadMs;
+  };
+  const clock = { ...systemClock, monotonic };
   const failing = receive(message, { clock, bytesMax: BYTES_MAX, idleMs: 60 * MINUTE_MS, rateMin: 0, put }).catch(
     (error: unknown) => error,
   );
@@ -105,5 +111,16 @@ describe('a form without a Content-Length', () => {
     const { code, options } = (await failing) as ProblemError;
     expect([code, options.bound?.name]).toEqual(['upload_timeout', 'uploadMsMax']);
     expect(stored).toBe(0);
+  });
+
+  it('is not held against the client while this process itself stood still, such as on a suspended machine', async () => {
+    const { failing } = await begin();
+    send(formBody([{ name: 'image', filename: 'a.jpg', body: Buffer.alloc(1_000) }], false));
+    aheadMs = 120 * MINUTE_MS;
+    const seen = looks;
+    await until('the pace has been looked at twice', () => looks >= seen + 2);
+    send(formBody([]));
+    socket.write('0\r\n\r\n');
+    expect(await failing).toMatchObject({ digest: { bytes: 1_000 }, filename: 'a.jpg' });
   });
 });

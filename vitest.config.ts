@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['*.test.ts', 'packages/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['*.test.ts', 'packages/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     // Whole systems are started, killed and awaited; a test that hangs still ends.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Transformation } from '@safelight/contract';
+import { parseTransformation, type Transformation } from '@safelight/contract';
 import { BOUNDS_DEFAULT } from '../packages/service/src/renditions/bounds.ts';
 import { CRASH_ISOLATION } from '../packages/service/src/renditions/isolation.ts';
 import { predictJob } from '../packages/service/src/renditions/predict.ts';
@@ -22,6 +22,20 @@ interface Case {
   readonly transformations: readonly Transformation[];
 }
 
+/** What is done to a picture besides scaling it. */
+const TREATMENTS = [
+  ...['bri=20', 'gam=20', 'sat=20', 'hue=20', 'invert=true', 'sepia=50', 'monochrome=f00'],
+  ...['blur=4', 'blur=16', 'blur=40', 'blur=200', 'sharp=20'],
+  ...['rot=45', 'rot=90', 'flip=v', 'pad=100', 'pad=100&bg=fff', 'border-radius=max'],
+  ...[
+    'fit=crop&h=900',
+    'fit=crop&crop=entropy&h=900',
+    'fit=crop&crop=edges&h=900',
+    'fit=fill&h=3000',
+    'dpr=3&fit=scale',
+  ],
+];
+
 const scratch = await mkdtemp(join(tmpdir(), 'safelight-fit-'));
 console.log('case\tMP\tMB\tCPU ms\tpredicted\tpeak MB\tpredicted');
 try {
@@ -29,6 +43,12 @@ try {
   for await (const one of files.length > 0 ? given(files) : made()) await measure(one);
 } finally {
   await rm(scratch, { recursive: true, force: true });
+}
+
+function readAsk(ask: string, width: number): Transformation {
+  const parsed = parseTransformation(new URLSearchParams(`${ask}&w=${Math.round(width)}`));
+  if (!parsed.ok) throw new Error(`${ask}: ${JSON.stringify(parsed.problems)}`);
+  return parsed.transformation;
 }
 
 async function* given(files: readonly string[]): AsyncGenerator<Case> {
@@ -59,9 +79,30 @@ async function* made(): AsyncGenerator<Case> {
       'lossless WebP': photo(width, height).webp({ effort: 0, lossless: true }),
       AVIF: photo(width, height).avif({ effort: 0 }),
       'CMYK JPEG': photo(width, height).toColourspace('cmyk').jpeg(),
+      TIFF: photo(width, height).tiff({ compression: 'lzw', predictor: 'horizontal' }),
     };
     for (const [name, image] of Object.entries(sources)) {
       yield { name, bytes: await image.toBuffer(), transformations: small };
+    }
+    for (const ask of TREATMENTS) {
+      yield {
+        name: `${ask} at 1/2, as JPEG`,
+        bytes: baseline,
+        transformations: [readAsk(`fm=jpg&${ask}`, width / 2), { w: 50 }],
+      };
+    }
+    for (const ask of [
+      'fm=webp&lossless=true',
+      'fm=avif&lossless=true',
+      'fm=avif&chromasub=444',
+      'fm=tiff',
+      'fm=jpg&trim=auto',
+      'fm=jpg&icc=p3',
+    ]) {
+      const original = ask.includes('p3')
+        ? await photo(width, height).withIccProfile('p3').jpeg().toBuffer()
+        : baseline;
+      yield { name: `${ask} at 1/2`, bytes: original, transformations: [readAsk(ask, width / 2), { w: 50 }] };
     }
     for (const fm of ['jpg', 'png', 'webp', 'avif', 'gif'] as const) {
       yield { name: `all pixels to ${fm}`, bytes: baseline, transformations: [{ fm }] };

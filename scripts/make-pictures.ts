@@ -41,6 +41,7 @@ export const PICTURES = {
   still: { extension: 'webp', make: () => photo(1600, 1200).webp({ quality: 85, effort: 1 }).toBuffer() },
   modern: { extension: 'avif', make: () => photo(1200, 800).avif({ quality: 60, effort: 0 }).toBuffer() },
   vector: { extension: 'svg', make: async () => Buffer.from(VECTOR) },
+  pages: { extension: 'tiff', make: pages },
 } as const satisfies Record<string, Picture>;
 
 export type PictureName = keyof typeof PICTURES;
@@ -124,6 +125,53 @@ async function turnedWithGps(): Promise<Buffer> {
       },
     })
     .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+}
+
+/** Its colours, from the upper left one, row by row. */
+export const QUADRANTS = [
+  [200, 30, 20],
+  [20, 200, 30],
+  [20, 30, 200],
+  [220, 200, 20],
+] as const;
+
+/** Four areas of one colour each, to see what was cut, mirrored or turned; `width` and `height` are even. */
+export function quadrants(width: number, height: number): Sharp {
+  const pixels = paint(width, height, (x, y) => QUADRANTS[(x < 0.5 ? 0 : 1) + (y < 0.5 ? 0 : 2)] ?? []);
+  return open(pixels, width, height, 3);
+}
+
+/** The same inside of a white border of so many pixels a side, which counts as part of the size. */
+export function bordered(width: number, height: number, border: Border): Sharp {
+  const { left, top, right, bottom } = border;
+  const inside = quadrants(width - left - right, height - top - bottom);
+  return inside.extend({ left, top, right, bottom, background: '#fff' });
+}
+
+export interface Border {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** A calm grey picture with a patch of lively colours whose middle lies at `x`, `y` in 0..1. */
+export function patch(width: number, height: number, x: number, y: number): Sharp {
+  const random = mulberry32(7);
+  const at: Paint = (px, py) =>
+    Math.abs(px - x) < 0.1 && Math.abs(py - y) < 0.1
+      ? [random() * 255, random() * 120, random() * 60]
+      : [120, 120, 120];
+  return open(paint(width, height, at), width, height, 3);
+}
+
+/** Three pages of one size, each grey and darker than the one before. */
+function pages(): Promise<Buffer> {
+  const [width, height] = [300, 200];
+  const sheets = [230, 150, 70].map((level) => Buffer.alloc(width * height * 3, level));
+  return open(Buffer.concat(sheets), width, height * sheets.length, 3, height)
+    .tiff({ compression: 'lzw' })
     .toBuffer();
 }
 

@@ -5,6 +5,22 @@ const TICKS_PER_SECOND = 100;
 
 /** CPU milliseconds, user and system, that a process and everything below it has spent, ended children included. */
 export function groupCpuMs(rootPid: number): number {
+  const ticks = groupStats(rootPid).reduce((sum, stat) => sum + stat.ticks, 0);
+  return (ticks * 1000) / TICKS_PER_SECOND;
+}
+
+/** The same of one process alone, and of children of it that have ended. */
+export function ownCpuMs(pid: number): number {
+  const ticks = readStat(pid).reduce((sum, stat) => sum + stat.ticks, 0);
+  return (ticks * 1000) / TICKS_PER_SECOND;
+}
+
+/** A process and everything below it. */
+export function groupPids(rootPid: number): number[] {
+  return groupStats(rootPid).map(({ pid }) => pid);
+}
+
+function groupStats(rootPid: number): { pid: number; ticks: number }[] {
   const stats = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)));
@@ -13,8 +29,7 @@ export function groupCpuMs(rootPid: number): number {
     size = members.size;
     for (const { pid, parent } of stats) if (members.has(parent)) members.add(pid);
   }
-  const ticks = stats.reduce((sum, stat) => sum + (members.has(stat.pid) ? stat.ticks : 0), 0);
-  return (ticks * 1000) / TICKS_PER_SECOND;
+  return stats.filter(({ pid }) => members.has(pid));
 }
 
 function readStat(pid: number): { pid: number; parent: number; ticks: number }[] {

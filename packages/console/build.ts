@@ -6,7 +6,15 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
-const SOURCES = ['index.html', 'package.json', '*.ts', 'src/**/*', '../sdk/src/**/*', '../contract/src/**/*'];
+const SOURCES = [
+  'index.html',
+  'package.json',
+  '*.ts',
+  'src/**/*',
+  '../{sdk,contract}/package.json',
+  '../sdk/src/**/*',
+  '../contract/src/**/*',
+];
 const HASH_FILE = '.source-hash';
 
 /** Where the built page lies. */

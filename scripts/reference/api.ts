@@ -70,6 +70,8 @@ function renderRoute(route: RouteContract): string {
     .sort(byStatus)
     .map((name) => [code(errorEntry(name).status), `[${code(name)}](errors.md#${anchor(name)})`]);
   parts.push('Answers:', table(['status', 'body'], [...answers, ...errors]));
+  const headers = Object.entries(route.answerHeaders ?? {}).map(([name, about]) => [code(name), about]);
+  if (headers.length > 0) parts.push('A success also says:', table(['header', 'what it says'], headers));
   return parts.join('\n\n');
 }
 

@@ -1,15 +1,5 @@
-import {
-  ERRORS,
-  type ErrorEntry,
-  EVENTS,
-  ORIGINAL_PRESET,
-  PARAMETERS,
-  PRESETS,
-  QUALITY_DEFAULTS,
-  ROUTES,
-  type RouteContract,
-} from '../../packages/contract/src/index.ts';
-import { anchor, code, page, table } from './markdown.ts';
+import { ERRORS, type ErrorEntry, EVENTS, ROUTES, type RouteContract } from '../../packages/contract/src/index.ts';
+import { anchor, code, page } from './markdown.ts';
 import { fieldTable } from './schema-tables.ts';
 
 const routes: readonly RouteContract[] = Object.values(ROUTES);
@@ -51,33 +41,4 @@ export function renderEvents(): string {
     return parts.join('\n\n');
   });
   return page('Events', 'packages/contract/src/events.ts', ...sections);
-}
-
-/** The grammar of transformations. */
-export function renderTransformations(): string {
-  const qualities: Readonly<Record<string, number>> = QUALITY_DEFAULTS;
-  return page(
-    'Transformations',
-    'packages/contract/src/transformation.ts',
-    'What may be asked of an original, as query parameters. In canonical form they are sorted by name, with defaults written out and without what changes nothing.',
-    '## Parameters',
-    table(
-      ['parameter', 'allowed'],
-      Object.entries(PARAMETERS).map(([name, { allowed }]) => [code(name), allowed]),
-    ),
-    'Quality where none is asked for:',
-    table(
-      ['format', 'quality'],
-      Object.entries(qualities).map(([format, quality]) => [code(format), String(quality)]),
-    ),
-    '## Presets',
-    'Every tenant has these.',
-    table(
-      ['preset', 'transformation'],
-      [
-        ...Object.entries(PRESETS).map(([name, text]) => [code(name), code(text)]),
-        [code(ORIGINAL_PRESET), 'the uploaded bytes'],
-      ],
-    ),
-  );
 }

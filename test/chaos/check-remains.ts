@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { FONT_FILES } from '../../packages/service/src/renditions/fonts.ts';
 import { processesOn } from './process-tree.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -12,7 +13,9 @@ const MAIN = fileURLToPath(new URL('../../packages/service/src/main.ts', import.
 export async function checkRemains(data: string, verdict: Verdict): Promise<void> {
   for (const pid of processesOn(data)) verdict.add('remains', `process ${pid} still has to do with ${data}`);
   for (const folder of ['scratch', 'objects/staging']) {
-    for (const file of await filesIn(join(data, folder))) verdict.add('remains', `${folder}/${file}`);
+    for (const file of await filesIn(join(data, folder))) {
+      if (!FONT_FILES.includes(basename(file))) verdict.add('remains', `${folder}/${file}`);
+    }
   }
   for (const name of await readdir(data)) {
     if (/\.lock\.|^database-url$|\.draft$/.test(name)) verdict.add('remains', name);

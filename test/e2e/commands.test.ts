@@ -33,7 +33,7 @@ describe('the command line', () => {
   it('tells its commands to a newcomer', async () => {
     const { code, stdout } = await safelight(['--help']);
     expect(code).toBe(0);
-    for (const command of ['serve', 'demo', 'retry', 'tenant', 'audit', 'migrate', 'config'])
+    for (const command of ['serve', 'demo', 'retry', 'tenant', 'url', 'url-key', 'audit', 'migrate', 'config'])
       expect(stdout).toContain(`  ${command}`);
   });
 
@@ -85,6 +85,33 @@ describe('beside a running node', () => {
     expect(stdout).toMatch(/grey\.jpg +900×600 .+ small +100×67/);
     expect(stdout).toContain('2 of 2 pictures');
     for (const [url] of stdout.matchAll(/http:\S+/g)) expect((await fetch(url)).status).toBe(200);
+  });
+
+  it('a URL is signed, for an hour or for a tenant, and its key is changed', async () => {
+    const list = (await (await node.fetch('/v1/images')).json()) as { images: { id: string }[] };
+    const id = list.images[0]?.id ?? '';
+    const { stdout } = await safelight(['url', id, 'w=33', 'fm=png', '--expires', '1h', '--url', node.url], env);
+    expect(stdout).toMatch(/\?fit=max&fm=png&w=33&expires=\d+&s=[\w-]{43}\n$/);
+    expect((await fetch(stdout.trim())).headers.get('content-type')).toBe('image/png');
+    expect(await safelight(['url', id, 'w=0'], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('w takes'),
+    });
+    expect(await safelight(['url', id, '--expires', 'soon'], env)).toMatchObject({ code: 2 });
+    const rotated = await safelight(['url-key', 'rotate'], env);
+    const listed = await safelight(['url-key', 'list', '--secrets'], env);
+    const [key = '', secret = ''] = rotated.stdout.trim().split(' ');
+    expect(listed.stdout).toMatch(new RegExp(`${key} +signs .*${secret}`));
+    expect(listed.stdout).toMatch(/urk_\w+ +verifies /);
+    expect(await safelight(['url-key', 'retire', key], env)).toMatchObject({ code: 0 });
+    expect(await safelight(['url-key', 'retire', key], env)).toMatchObject({ code: 1 });
+  });
+
+  it('a tenant’s unsigned URLs are opened and closed', async () => {
+    expect(await safelight(['tenant', 'set', 'demo', '--unsigned', 'open'], env)).toMatchObject({ code: 0 });
+    expect(await safelight(['tenant', 'set', 'demo', '--unsigned', 'presets'], env)).toMatchObject({ code: 0 });
+    expect(await safelight(['tenant', 'set', 'demo', '--unsigned', 'some'], env)).toMatchObject({ code: 2 });
+    expect(await safelight(['tenant', 'set', 'nobody', '--unsigned', 'open'], env)).toMatchObject({ code: 1 });
   });
 
   it('the log is verified, while the node runs, after a deletion, and when it has stopped', async () => {

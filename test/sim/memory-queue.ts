@@ -39,6 +39,19 @@ export class MemoryQueue {
     return this.enqueueMany([job])[0];
   }
 
+  /** As `enqueue`, for a job that a worker of the node waits for. */
+  enqueueLeased(job: NewJob, nodeId: string): { jobId: string; joined: boolean; leased: boolean } {
+    const waiting = this.#all((other) => other.state === 'queued' && other.lane === 'live');
+    const joins = this.#all((other) => isOf(other, job.tenantId, job.originalId) && other.token === 0).length > 0;
+    const [enqueued] = this.enqueueMany([job]);
+    const born = this.jobs.get(job.jobId);
+    const starts = waiting.map((other) => other.virtualStart);
+    const leased = born !== undefined && !joins && policy.isLeasedAtBirth(born.virtualStart, starts);
+    if (leased) this.#lease(born, nodeId);
+    invariant(enqueued, 'a job that is put into the queue has an answer');
+    return { ...enqueued, leased };
+  }
+
   /** Charges and stores all, then moves those that joined a job in a less urgent lane. */
   enqueueMany(jobs: readonly NewJob[]): { jobId: string; joined: boolean }[] {
     const stored = jobs.map((job) => this.#store(job));
@@ -68,15 +81,19 @@ export class MemoryQueue {
         (a, b) => a.virtualStart - b.virtualStart || (a.jobId < b.jobId ? -1 : 1),
       );
       for (const job of ready.slice(0, jobsMax - claimed.length)) {
-        this.#step(job, 'claim');
-        job.token += 1;
-        job.leasedBy = nodeId;
-        job.leaseUntilMs = this.nowMs + policy.LEASE_MS;
-        this.clocks[lane] = Math.max(this.clocks[lane], job.virtualStart);
+        this.#lease(job, nodeId);
         claimed.push(job);
       }
     }
     return claimed;
+  }
+
+  #lease(job: MemoryJob, nodeId: string): void {
+    this.#step(job, 'claim');
+    job.token += 1;
+    job.leasedBy = nodeId;
+    job.leaseUntilMs = this.nowMs + policy.LEASE_MS;
+    this.clocks[job.lane] = Math.max(this.clocks[job.lane], job.virtualStart);
   }
 
   complete(lease: Lease): boolean {

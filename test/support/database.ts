@@ -30,8 +30,8 @@ export interface TestDatabase {
 export const TENANT_A = 'ten_00000000000000000000000001';
 export const TENANT_B = 'ten_00000000000000000000000002';
 
-/** A migrated database of its own with two tenants, on PostgreSQL 18 or 15. */
-export async function createTestDatabase(major: 18 | 15 = 18): Promise<TestDatabase> {
+/** A migrated database of its own with two tenants, on PostgreSQL 18 or 15; plans are kept as in service, or for less. */
+export async function createTestDatabase(major: 18 | 15 = 18, plansMsMax?: number): Promise<TestDatabase> {
   const { superuser, servicePassword } = inject(major === 18 ? 'cluster18' : 'cluster15');
   const name = `t_${randomBytes(6).toString('hex')}`;
   await withClient(superuser, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE safelight_template`));
@@ -41,6 +41,7 @@ export async function createTestDatabase(major: 18 | 15 = 18): Promise<TestDatab
     connection: service,
     connectionsMax: 10,
     namedStatements: true,
+    ...(plansMsMax !== undefined && { plansMsMax }),
     onError: (error) => {
       throw error;
     },

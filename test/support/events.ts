@@ -33,8 +33,8 @@ export interface TestLog extends TestDatabase {
 }
 
 /** A database with a sealing key and a place for anchors. */
-export async function createTestLog(major: 18 | 15 = 18): Promise<TestLog> {
-  const test = await createTestDatabase(major);
+export async function createTestLog(major: 18 | 15 = 18, plansMsMax?: number): Promise<TestLog> {
+  const test = await createTestDatabase(major, plansMsMax);
   const directory = await mkdtemp(join(tmpdir(), 'safelight-events-'));
   const store = await openFsObjectStore({ directory: join(directory, 'objects') });
   const key = await loadSealingKey(join(directory, 'sealing-key'));

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { listProcesses } from '../../packages/service/src/db/embedded/processes.ts';
+import { FONT_FILES } from '../../packages/service/src/renditions/fonts.ts';
 import type { Safelight } from './safelight.ts';
 import { until } from './until.ts';
 
@@ -36,7 +37,8 @@ export function postmasterOf(node: Pick<Safelight, 'data'>): number | undefined 
 
 /** Files in the scratch and staging folders of a node: what work under way, and nothing else, may leave there. */
 export function unfinishedFiles(node: Pick<Safelight, 'data'>, objects = join(node.data, 'objects')): string[] {
-  return [...filesBelow(join(node.data, 'scratch')), ...filesBelow(join(objects, 'staging'))];
+  const scratch = filesBelow(join(node.data, 'scratch')).filter((path) => !FONT_FILES.includes(basename(path)));
+  return [...scratch, ...filesBelow(join(objects, 'staging'))];
 }
 
 /** Every file below a folder; none when it is not there. */

@@ -17,6 +17,11 @@ export const ERRORS = {
   key_invalid: { status: 401, title: 'The API key is unknown, expired or revoked.', retryable: false },
   scope_missing: { status: 403, title: 'The API key lacks the scope that this route needs.', retryable: false },
   signature_invalid: { status: 403, title: 'The URL is not signed, or its signature does not fit.', retryable: false },
+  iiif_not_listed: {
+    status: 403,
+    title: 'Of this image only the tiles and sizes that its info.json lists are served.',
+    retryable: false,
+  },
   origin_refused: { status: 403, title: 'The request comes from a foreign host or origin.', retryable: false },
   route_not_found: { status: 404, title: 'Nothing lives at this address.', retryable: false },
   image_not_found: { status: 404, title: 'There is no such image.', retryable: false },

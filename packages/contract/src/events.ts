@@ -36,6 +36,11 @@ export const EVENTS = {
     }),
     personal: z.strictObject({ address: z.string().optional() }),
   },
+  /** Caches were told to drop what they hold of the image, or of the whole tenant, because somebody asked for it. */
+  'delivery.purged': {
+    data: z.strictObject({ scope: z.enum(['image', 'tenant']) }),
+    personal: z.never(),
+  },
   'rendition.ready': {
     data: z.strictObject({
       renditionId: z.string(),
@@ -74,6 +79,25 @@ export const EVENTS = {
   },
   'tenant.created': {
     data: z.strictObject({ slug: z.string() }),
+    personal: z.never(),
+  },
+  'tenant.changed': {
+    data: z.strictObject({
+      /** What its URLs may ask for without a signature from now on. */
+      unsignedUrls: z.enum(['presets', 'open']).optional(),
+      /** Whether where its pictures were taken is kept from now on; what was kept went when it is not. */
+      keepsLocation: z.boolean().optional(),
+      /** What it serves through the IIIF Image API from now on. */
+      iiif: z.enum(['off', 'tiles', 'open']).optional(),
+    }),
+    personal: z.never(),
+  },
+  'tenant.url_key_created': {
+    data: z.strictObject({ keyId: z.string() }),
+    personal: z.never(),
+  },
+  'tenant.url_key_retired': {
+    data: z.strictObject({ keyId: z.string() }),
     personal: z.never(),
   },
   'key.created': {

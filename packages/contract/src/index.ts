@@ -1,9 +1,12 @@
 /** The wire's truth: what service, SDK and console agree on. Imports nothing of Node. */
 export * from './errors.ts';
 export * from './events.ts';
+export * from './iiif.ts';
 export * from './resources.ts';
+export { DELIVERY_PARAMETERS } from './routes/delivery.ts';
 export { WAIT_SECONDS_MAX } from './routes/images.ts';
 export * from './routes/index.ts';
+export type { Purge } from './routes/purge.ts';
 export { healthSchema, readinessSchema, type Session, sessionSchema } from './routes/system.ts';
 export * from './scopes.ts';
 export * from './transformation.ts';

@@ -21,6 +21,10 @@ export const problemSchema = z
       .optional()
       .describe('The bound that was crossed.'),
     cause: z.object({ code: z.string(), message: z.string() }).optional(),
+    parameters: z
+      .array(z.object({ parameter: z.string(), allowed: z.string() }))
+      .optional()
+      .describe('Parameters of the URL that are wrong, and what would have been accepted.'),
   })
   .meta({ id: 'Problem' });
 
@@ -42,6 +46,35 @@ export const renditionSchema = z
   })
   .meta({ id: 'Rendition' });
 
+const colourSchema = z.string().regex(/^#[0-9a-f]{6}$/);
+
+/** What the header of the original tells of how it was taken; each field is there if the camera wrote it. */
+export const exifSchema = z
+  .object({
+    make: z.string().optional().describe('Of the camera.'),
+    model: z.string().optional(),
+    lens: z.string().optional(),
+    takenAt: z.iso
+      .datetime({ local: true, offset: true })
+      .optional()
+      .describe('By the clock of the camera; with an offset only when the camera wrote one.'),
+    exposureSeconds: z.number().positive().optional(),
+    fNumber: z.number().positive().optional().describe('2.8 for f/2.8.'),
+    iso: z.int().positive().optional(),
+    focalLengthMm: z.number().positive().optional(),
+    focalLength35Mm: z.int().positive().optional().describe('With the same angle of view on 36 × 24 mm.'),
+    flashFired: z.boolean().optional(),
+    location: z
+      .object({
+        latitude: z.number().min(-90).max(90).describe('Degrees, WGS 84; north is positive.'),
+        longitude: z.number().min(-180).max(180).describe('Degrees; east is positive.'),
+        altitudeMetres: z.number().optional().describe('Above sea level.'),
+      })
+      .optional()
+      .describe('Only if the tenant keeps it (`safelight tenant set`), and never in the answer to an upload.'),
+  })
+  .meta({ id: 'Exif' });
+
 export const imageSchema = z
   .object({
     id: z.string(),
@@ -55,6 +88,35 @@ export const imageSchema = z
     width: z.int().describe('Pixels, EXIF orientation applied.'),
     height: z.int(),
     frames: z.int(),
+    orientation: z.int().min(1).max(8).optional().describe('EXIF orientation of the stored file.'),
+    animation: z
+      .object({
+        frames: z.int().min(2),
+        durationMs: z.int().min(0).describe('Sum of the delays of the frames, as stored.'),
+        loop: z.int().min(0).describe('How often it plays; 0 for ever.'),
+      })
+      .optional()
+      .describe('Absent for a still picture.'),
+    exif: exifSchema.optional(),
+    colours: z
+      .object({
+        dominant: colourSchema.describe('The colour that most of the picture has.'),
+        palette: z.array(colourSchema).min(1).max(6).describe('Most of the picture first; begins with `dominant`.'),
+      })
+      .optional()
+      .describe('Like everything from pixels, absent until the first rendition is ready.'),
+    placeholders: z
+      .object({
+        thumbhash: z.string().describe('Base64; made for showing, with its transparency, before the picture is there.'),
+        blurhash: z.string().describe('The same on white, for readers of BlurHash.'),
+      })
+      .optional(),
+    perceptualHash: z
+      .string()
+      .regex(/^[0-9a-f]{16}$/)
+      .optional()
+      .describe('64 bits (pHash): pictures that look alike differ in few of them.'),
+    opaque: z.boolean().optional().describe('No pixel can be seen through.'),
     state: z.enum(RENDITION_STATES).describe('`pending` while a rendition is; `failed` when one failed; else `ready`.'),
     tags: z.array(z.string()),
     createdAt: z.iso.datetime(),
@@ -90,6 +152,7 @@ export const tagSchema = z
   .refine((tag) => !tag.includes('\0'), 'must not contain NUL, which PostgreSQL cannot store');
 
 export type Problem = z.infer<typeof problemSchema>;
+export type Exif = z.infer<typeof exifSchema>;
 export type Rendition = z.infer<typeof renditionSchema>;
 export type RenditionState = (typeof RENDITION_STATES)[number];
 export type Image = z.infer<typeof imageSchema>;

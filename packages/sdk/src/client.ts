@@ -1,4 +1,4 @@
-import type { Session } from '@safelight/contract';
+import type { Purge, Session } from '@safelight/contract';
 import { createImages, type Images, json } from './images.ts';
 import { RETRY_DEFAULTS, type RetryPolicy } from './retry.ts';
 import { createTransport } from './transport.ts';
@@ -15,6 +15,8 @@ export interface ClientOptions {
 
 export interface SafelightClient {
   readonly images: Images;
+  /** Has all caches drop what they hold of an image, or of the whole tenant. The original pictures stay. */
+  purge(options?: { readonly image?: string | undefined; readonly signal?: AbortSignal | undefined }): Promise<Purge>;
   /** Opens the session of a page that Safelight itself serves on this machine. */
   openSession(options?: { readonly signal?: AbortSignal | undefined }): Promise<Session>;
 }
@@ -30,6 +32,8 @@ export function createClient(options: ClientOptions): SafelightClient {
   });
   return {
     images: createImages(transport),
+    purge: ({ image, signal } = {}) =>
+      json<Purge>(transport, { method: 'POST', path: '/v1/purge', query: { image }, signal }),
     openSession: (call) => json<Session>(transport, { method: 'POST', path: '/v1/session', ...call }),
   };
 }

@@ -10,5 +10,16 @@ export {
   type ListOptions,
   newIdempotencyKey,
 } from './images.ts';
+export { placeholder, placeholderColour } from './placeholder.ts';
 export { isRetryable, type RetryPolicy } from './retry.ts';
 export type { OnProgress, UploadBody, UploadProgress } from './upload.ts';
+export {
+  type ImageAddress,
+  imageUrl,
+  type SignedAddress,
+  signSrcset,
+  signUrl,
+  srcset,
+  type UrlOptions,
+  type Variants,
+} from './urls.ts';

@@ -20,13 +20,25 @@ import { BOUNDS_DEFAULT, detectIsolation, type Isolation, RenditionWaiters } fro
 import { type ApiRole, startApiRole } from './roles/api.ts';
 import { startJanitorRole } from './roles/janitor.ts';
 import { Prober } from './roles/prober.ts';
+import { startPurger } from './roles/purger.ts';
 import { createReadiness } from './roles/readiness.ts';
 import { startWorkerRole, type WorkerRole } from './roles/worker.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { DEMO_TENANT, provisionDemo } from './tenants/index.ts';
 import { readVersion } from './version.ts';
 
-export { addTenant, migrateDatabase, retryDeadJob, verifyLog } from './compose/tools.ts';
+export {
+  addTenant,
+  listTenantUrlKeys,
+  migrateDatabase,
+  retireTenantUrlKey,
+  retryDeadJob,
+  rotateTenantUrlKey,
+  setKeepLocation,
+  setTenantIiif,
+  setTenantUnsignedUrls,
+  verifyLog,
+} from './compose/tools.ts';
 
 /** A running node. */
 export interface SafelightNode {
@@ -96,6 +108,9 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
   if (config.SAFELIGHT_ROLES.has('janitor')) {
     const janitor = startJanitorRole({ database: opened.database, store, clock: systemClock, log, metrics });
     undo.push(() => janitor.stop());
+    const { SAFELIGHT_PURGE_URL: url, SAFELIGHT_PURGE_TOKEN: token } = config;
+    const purger = url && startPurger({ database: opened.database, clock: systemClock, log, metrics, url, token });
+    if (purger) undo.push(() => purger.stop());
   }
   let api: ApiRole | undefined;
   await parts.consoleBuilt;
@@ -221,6 +236,7 @@ async function startFront(
     version: readVersion(),
     probe: (objectKey) => prober.probe(objectKey),
     hint: (what) => (what === 'jobs' ? workers?.hint() : sealer?.hint()),
+    reserve: () => workers?.reserve(),
     readiness: createReadiness({
       clock: systemClock,
       log: parts.log,
@@ -256,6 +272,8 @@ function limitsOf(config: Config): HttpDeps['limits'] {
     uploadIdleMs: config.SAFELIGHT_UPLOAD_IDLE_SECONDS * 1000,
     uploadRateMin: config.SAFELIGHT_UPLOAD_RATE_MIN,
     waitMs: config.SAFELIGHT_WAIT_SECONDS * 1000,
+    pendingMax: config.SAFELIGHT_PENDING_MAX,
+    deliveryCacheBytes: config.SAFELIGHT_DELIVERY_CACHE_BYTES,
     jobBytesMax: Math.min(config.SAFELIGHT_MEMORY, config.SAFELIGHT_WORKER_MEMORY),
   };
 }

@@ -134,6 +134,34 @@ export const SETTINGS = {
     fallback: '1000',
     parse: integer(1, 100_000),
   },
+  SAFELIGHT_PENDING_MAX: {
+    about: 'Renditions of one tenant that somebody waits for and that are not made yet; further URLs are answered 503.',
+    fallback: '500',
+    parse: integer(1, 100_000),
+  },
+  SAFELIGHT_DELIVERY_CACHE_BYTES: {
+    about: 'Bytes of memory for small objects that are asked for often; 0 keeps none.',
+    fallback: String(64 * MEBIBYTE),
+    parse: integer(0, 64 * GIBIBYTE),
+  },
+  SAFELIGHT_PURGE_URL: {
+    about:
+      'Where a node with the role `janitor` tells a cache in front what to drop: POST of `{"surrogateKeys":[…]}`, ' +
+      'ids of images and tenants as in the headers `surrogate-key` and `cache-tag`; absent: nobody is told.',
+    fallback: '',
+    parse: (value: string) => {
+      if (value === '') return undefined;
+      if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
+        throw new ConfigError('must be a URL of http or https');
+      return value;
+    },
+  },
+  SAFELIGHT_PURGE_TOKEN: {
+    about: 'Sent to SAFELIGHT_PURGE_URL as a bearer token.',
+    fallback: '',
+    secret: true,
+    parse: (value: string) => (value === '' ? undefined : value),
+  },
   SAFELIGHT_LOG_LEVEL: {
     about: 'fatal, error, warn, info, debug or trace.',
     fallback: 'info',

@@ -1,7 +1,31 @@
 import { z } from 'zod';
+import { PARAMETERS } from '../transformation.ts';
+import { DELIVERY_HEADERS } from './delivery-headers.ts';
 import { route } from './route.ts';
 
-const DELIVERED = ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/gif', 'image/svg+xml'] as const;
+const DELIVERED = [
+  'image/jpeg',
+  'image/png',
+  'image/webp',
+  'image/avif',
+  'image/gif',
+  'image/tiff',
+  'image/svg+xml',
+] as const;
+
+const ADDRESS = { tenant: z.string().max(64), image: z.string().max(64) };
+const DELIVERY_ERRORS = [
+  'request_invalid',
+  'signature_invalid',
+  'image_not_found',
+  'image_gone',
+  'range_not_satisfiable',
+  'rendition_failed',
+  'rendition_pending',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+] as const;
 
 export const deliverPreset = route({
   id: 'deliverPreset',
@@ -9,23 +33,62 @@ export const deliverPreset = route({
   path: '/i/{tenant}/{image}/{preset}',
   summary: 'A rendition, as soon as it is ready; `original` needs the signature that the API hands out.',
   scope: undefined,
-  params: z.object({ tenant: z.string().max(64), image: z.string().max(64), preset: z.string().max(64) }),
+  params: z.object({ ...ADDRESS, preset: z.string().max(64) }),
   query: z.object({
     v: z.string().max(64).optional().describe("The rendition's version; makes the answer immutable."),
     s: z.string().max(64).optional().describe('Signature over path and query.'),
   }),
   responses: { 200: DELIVERED, 206: DELIVERED },
-  errors: [
-    'request_invalid',
-    'signature_invalid',
-    'image_not_found',
-    'preset_not_found',
-    'image_gone',
-    'range_not_satisfiable',
-    'rendition_failed',
-    'rendition_pending',
-    'overloaded',
-    'database_unavailable',
-    'storage_unavailable',
-  ],
+  answerHeaders: DELIVERY_HEADERS,
+  errors: [...DELIVERY_ERRORS, 'preset_not_found'],
+});
+
+/** What a delivery URL says besides the transformation. */
+export const DELIVERY_PARAMETERS = {
+  v: { about: "The rendition's version; makes the answer immutable.", allowed: '8 to 64 hexadecimal digits' },
+  expires: {
+    about: 'Until when the URL is good, in seconds since 1970.',
+    allowed: 'seconds since 1970-01-01 in UTC, a whole number of at most 11 digits',
+  },
+  dl: {
+    about: 'Name under which browsers save the picture instead of showing it.',
+    allowed: 'a file name of 1 to 255 characters without control characters',
+  },
+  auto: {
+    about:
+      '`format` answers in the smallest format that `Accept` names: at once in the best that exists, or one that is made fast, while the best is made for later; `compress` chooses the quality as `q=auto` does.',
+    allowed: 'format, compress, or both with a comma between',
+  },
+  ch: {
+    about:
+      'Client hints that are honoured: `width` gives `w` where none is asked for, in steps; `dpr` multiplies as the parameter of that name; `save-data` lowers the quality.',
+    allowed: 'some of width, dpr, save-data with commas between',
+  },
+  s: {
+    about: 'Signature over path and query; the last parameter.',
+    allowed: 'once, as the last parameter: 43 characters of base64url',
+  },
+} as const satisfies Record<string, { readonly about: string; readonly allowed: string }>;
+
+/** As text, whatever it is: the route itself reads it, since a signature is looked at before what it signs. */
+const unread = (about: string) => z.unknown().optional().meta({ type: 'string', description: about });
+
+export const deliverOpen = route({
+  id: 'deliverOpen',
+  method: 'GET',
+  path: '/i/{tenant}/{image}',
+  summary: 'Any rendition, made when it is asked for first; signed unless the tenant allows unsigned ones.',
+  scope: undefined,
+  params: z.object(ADDRESS),
+  query: z.object(
+    Object.fromEntries(
+      [
+        ...Object.entries(PARAMETERS).map(([name, { about, allowed }]) => [name, about, allowed] as const),
+        ...Object.entries(DELIVERY_PARAMETERS).map(([name, { about, allowed }]) => [name, about, allowed] as const),
+      ].map(([name, about, allowed]) => [name, unread(`${about} Takes ${allowed}.`)]),
+    ),
+  ),
+  responses: { 200: DELIVERED, 206: DELIVERED },
+  answerHeaders: DELIVERY_HEADERS,
+  errors: DELIVERY_ERRORS,
 });

@@ -1,6 +1,8 @@
-import { deliverPreset } from './delivery.ts';
+import { deliverOpen, deliverPreset } from './delivery.ts';
 import { uploadExercise } from './exercise.ts';
+import { iiifBase, iiifImage, iiifInfo } from './iiif.ts';
 import { createImage, deleteImage, followImage, getImage, listImages } from './images.ts';
+import { purge } from './purge.ts';
 import type { RouteContract } from './route.ts';
 import { health, metrics, readiness, session } from './system.ts';
 
@@ -13,6 +15,11 @@ export const ROUTES = {
   deleteImage,
   followImage,
   deliverPreset,
+  deliverOpen,
+  iiifBase,
+  iiifInfo,
+  iiifImage,
+  purge,
   session,
   health,
   readiness,

@@ -19,6 +19,8 @@ export interface RouteContract {
   readonly bodies?: readonly string[];
   /** Status to schema, or to the media types of bytes. */
   readonly responses: Readonly<Record<number, z.ZodType | readonly string[]>>;
+  /** Headers of a success that are told by us alone, and what each says. */
+  readonly answerHeaders?: Readonly<Record<string, string>>;
   readonly errors: readonly ErrorCode[];
   /** The event that a success writes. */
   readonly event?: EventType;

@@ -8,6 +8,8 @@ import { addMigrate } from './migrate.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
 import { addTenant } from './tenant.ts';
+import { addUrl } from './url.ts';
+import { addUrlKey } from './url-key.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 another Safelight has the folder. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -36,6 +38,8 @@ export function createProgram(): Command {
   addDemo(program);
   addRetry(program);
   addTenant(program);
+  addUrl(program);
+  addUrlKey(program);
   addAudit(program);
   addMigrate(program);
   addConfig(program);

@@ -3,13 +3,29 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { systemClock } from '../core/clock.ts';
-import { Database } from '../db/database.ts';
+import { invariant } from '../core/invariant.ts';
+import { Database, type Transaction } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { DATABASE_URL_FILE, openDatabase } from '../db/open.ts';
 import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
 import { type VerifyReport, verifyEvents } from '../events/index.ts';
+import { keepLocations } from '../originals/index.ts';
 import { retryJob } from '../renditions/index.ts';
-import { createKey, createTenant, findTenant, newKeySecret, type Tenant } from '../tenants/index.ts';
+import {
+  createKey,
+  createTenant,
+  findTenant,
+  type IiifAccess,
+  listUrlKeys,
+  newKeySecret,
+  retireUrlKey,
+  rotateUrlKey,
+  setIiif,
+  setUnsignedUrls,
+  type Tenant,
+  type UnsignedUrls,
+  type UrlKey,
+} from '../tenants/index.ts';
 
 const TOOL_CONNECTIONS_MAX = 2;
 
@@ -44,6 +60,55 @@ export async function addTenant(config: Config, slug: string): Promise<string | 
       return secret;
     }),
   );
+}
+
+/** Says whether a tenant keeps where its pictures were taken; what it kept goes when it does not. */
+export async function setKeepLocation(config: Config, tenantSlug: string, keeps: boolean): Promise<void> {
+  await withDatabase(config, async (database) => {
+    const { tenantId } = await tenantNamed(database, tenantSlug);
+    await database.transaction((tx) => keepLocations(tx, systemClock, tenantId, keeps));
+  });
+}
+
+/** Says what a tenant's URLs may ask for without a signature. */
+export function setTenantUnsignedUrls(config: Config, tenantSlug: string, unsignedUrls: UnsignedUrls): Promise<void> {
+  return withTenant(config, tenantSlug, (tx, tenantId) => setUnsignedUrls(tx, systemClock, tenantId, unsignedUrls));
+}
+
+/** Says what a tenant serves through the IIIF Image API. */
+export function setTenantIiif(config: Config, tenantSlug: string, iiif: IiifAccess): Promise<void> {
+  return withTenant(config, tenantSlug, (tx, tenantId) => setIiif(tx, systemClock, tenantId, iiif));
+}
+
+/** The keys that sign a tenant's URLs, the newest first. */
+export function listTenantUrlKeys(config: Config, tenantSlug: string): Promise<UrlKey[]> {
+  return withTenant(config, tenantSlug, listUrlKeys);
+}
+
+/** @returns the key that signs from now on. @throws UrlKeyRefusedError when there are as many as may be. */
+export function rotateTenantUrlKey(config: Config, tenantSlug: string): Promise<UrlKey> {
+  return withTenant(config, tenantSlug, async (tx, tenantId) => {
+    const keyId = await rotateUrlKey(tx, systemClock, tenantId);
+    const key = (await listUrlKeys(tx, tenantId)).find((one) => one.keyId === keyId);
+    invariant(key, 'a key just made is there');
+    return key;
+  });
+}
+
+/** @throws UrlKeyRefusedError when it is no live key, or the only one. */
+export function retireTenantUrlKey(config: Config, tenantSlug: string, keyId: string): Promise<void> {
+  return withTenant(config, tenantSlug, (tx, tenantId) => retireUrlKey(tx, systemClock, tenantId, keyId));
+}
+
+function withTenant<T>(
+  config: Config,
+  tenantSlug: string,
+  work: (tx: Transaction, tenantId: string) => Promise<T>,
+): Promise<T> {
+  return withDatabase(config, async (database) => {
+    const { tenantId } = await tenantNamed(database, tenantSlug);
+    return database.transaction((tx) => work(tx, tenantId));
+  });
 }
 
 /** Gives a tenant's dead job another chance. @returns false when there is no such dead job. */

@@ -8,6 +8,7 @@ import { invariant } from './invariant.ts';
 export const ID_PREFIXES = {
   tenant: 'ten',
   key: 'key',
+  urlKey: 'urk',
   original: 'orig',
   image: 'img',
   rendition: 'ren',

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { invariant } from '../core/invariant.ts';
 import { Listener } from './listener.ts';
 import type { Statement } from './statement.ts';
@@ -31,6 +32,7 @@ export interface DatabaseOptions {
   readonly namedStatements: boolean;
   /** How long a connection keeps a plan at most, in milliseconds; 10 s if absent. */
   readonly plansMsMax?: number;
+  readonly clock?: Pick<Clock, 'monotonic'>;
   readonly onError: (error: Error) => void;
 }
 
@@ -60,12 +62,14 @@ export class Database implements Queryable {
   readonly #listener: Listener;
   readonly #named: boolean;
   readonly #plansMsMax: number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #plannedAt = new WeakMap<pg.PoolClient, number>();
   #closing = false;
 
   constructor(options: DatabaseOptions) {
     this.#named = options.namedStatements;
     this.#plansMsMax = options.plansMsMax ?? PLANS_MS_MAX;
+    this.#clock = options.clock ?? systemClock;
     this.#pool = new pg.Pool({
       ...options.connection,
       max: options.connectionsMax,
@@ -180,7 +184,7 @@ export class Database implements Queryable {
   /** A connection that keeps no plan for too long. */
   async #connect(): Promise<pg.PoolClient> {
     const client = await this.#pool.connect();
-    const now = performance.now();
+    const now = this.#clock.monotonic();
     const plannedAt = this.#plannedAt.get(client);
     if (plannedAt !== undefined && now - plannedAt < this.#plansMsMax) return client;
     this.#plannedAt.set(client, now);

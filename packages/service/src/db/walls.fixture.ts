@@ -7,6 +7,7 @@ export const SYSTEM_TABLES: Readonly<Record<string, { readonly why: string; read
   parked_nodes: { why: 'nodes that wait for work', appMay: [] },
   installation: { why: 'which installation this database is; written once, by its migration', appMay: [] },
   sealer_state: { why: 'who seals the log, and where it stands', appMay: [] },
+  purge_cursors: { why: 'how far caches in front have been told, over all tenants', appMay: [] },
 };
 
 /** Uniqueness across tenants tells one tenant that another has a value: each such index needs a reason. */
@@ -21,6 +22,7 @@ export const GLOBALLY_UNIQUE: Readonly<Record<string, string>> = {
 /** Functions that run with their owner's rights, past the caller's walls: each needs a reason. */
 export const DEFINER_FUNCTIONS: Readonly<Record<string, string>> = {
   wake_parked_nodes: 'a tenant’s transaction must reach nodes that wait; it sees and returns no row of anybody',
+  pass_live_lane: 'a job is leased as it is made only if nobody else’s waits; it tells that one bit',
 };
 
 interface TableFacts {

@@ -10,8 +10,12 @@ const OWN = `'${TENANT_A}'`;
 const ROWS: Readonly<Record<string, string>> = {
   tenants: `(tenant_id, slug, url_secret) VALUES (${OWN}, 'tenant-a-again', ${DIGEST})`,
   keys: `(tenant_id, key_id, sha256, scopes) VALUES (${OWN}, 'key_1', ${DIGEST}, '{}')`,
+  url_keys: `(tenant_id, key_id, secret) VALUES (${OWN}, 'urk_1', ${DIGEST})`,
   originals: `(tenant_id, original_id, sha256, object_key, bytes, format, width, height, frames, facts)
     VALUES (${OWN}, 'orig_1', ${DIGEST}, 'a/original/1', 1, 'png', 1, 1, 1, '{}')`,
+  looks: `(tenant_id, original_id, palette, thumbhash, blurhash, perceptual_hash, opaque)
+    VALUES (${OWN}, 'orig_1', '{}', '\\x0102030405', 'L00000', '\\x0102030405060708', true)`,
+  locations: `(tenant_id, original_id, latitude, longitude) VALUES (${OWN}, 'orig_1', 48.9, 2.3)`,
   images: `(tenant_id, image_id, original_id) VALUES (${OWN}, 'img_1', 'orig_1')`,
   image_tags: `(tenant_id, image_id, tag) VALUES (${OWN}, 'img_1', 'red')`,
   renditions: `(tenant_id, rendition_id, original_id, transformation, digest, state, job_id)

@@ -5,6 +5,7 @@ import { invariant } from '../core/invariant.ts';
 import type { Transaction } from '../db/database.ts';
 import { BATCH_EVENTS_MAX, EVENT_BYTES_MAX, type NewEvent } from './model.ts';
 import { INSERT_EVENTS } from './record.sql.ts';
+import { tellStale } from './stale.ts';
 
 const SALT_BYTES = 32;
 
@@ -37,6 +38,7 @@ async function insert(tx: Transaction, clock: Clock, events: readonly NewEvent[]
     rows.map((row) => row.personal),
     rows.map((row) => (row.personal === null ? null : Buffer.from(clock.bytes(SALT_BYTES)))),
   ]);
+  await tellStale(tx, events);
 }
 
 function encode(event: NewEvent): { data: string; personal: string | null } {

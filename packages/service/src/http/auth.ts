@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { isId } from '../core/ids.ts';
 import { findKey, findTenant, getTenant, type Principal, type Tenant } from '../tenants/index.ts';
 import type { HttpDeps } from './deps.ts';
+import { FreshFacts } from './fresh-facts.ts';
 import { ProblemError } from './problem.ts';
 import type { LoopbackSession } from './session.ts';
 
@@ -17,10 +18,12 @@ const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export class Auth {
   readonly #session: LoopbackSession;
   readonly #principals: LRUCache<string, Principal>;
-  readonly #tenants: LRUCache<string, Tenant>;
+  readonly #tenants: FreshFacts<Tenant, Tenant | undefined>;
+  /** Names that no tenant has: asked for again as seldom as the others, so that the time an answer takes tells nothing. */
+  readonly #nobodies = new LRUCache<string, true>({ max: ENTRIES_MAX, ttl: STALE_MS_MAX });
 
-  constructor(deps: Pick<HttpDeps, 'database'>, session: LoopbackSession) {
-    const { database } = deps;
+  constructor(deps: Pick<HttpDeps, 'database' | 'clock'>, session: LoopbackSession) {
+    const { database, clock } = deps;
     this.#session = session;
     // `fetch` is single-flight: a burst with one key asks the database once.
     this.#principals = new LRUCache({
@@ -28,10 +31,12 @@ export class Auth {
       ttl: STALE_MS_MAX,
       fetchMethod: (secret) => findKey(database, secret),
     });
-    this.#tenants = new LRUCache({
-      max: ENTRIES_MAX,
-      ttl: STALE_MS_MAX,
-      fetchMethod: (name) => (isId('tenant', name) ? getTenant(database, name) : findTenant(database, name)),
+    this.#tenants = new FreshFacts({
+      clock,
+      entriesMax: ENTRIES_MAX,
+      msMax: STALE_MS_MAX,
+      ask: (name) => (isId('tenant', name) ? getTenant(database, name) : findTenant(database, name)),
+      keep: (_name, tenant) => tenant,
     });
   }
 
@@ -47,7 +52,18 @@ export class Auth {
 
   /** The tenant of a short name or an id. */
   async tenant(name: string): Promise<Tenant | undefined> {
-    return SLUG.test(name) || isId('tenant', name) ? this.#tenants.fetch(name) : undefined;
+    if (!SLUG.test(name) && !isId('tenant', name)) return undefined;
+    const known = this.#tenants.known(name);
+    if (known || this.#nobodies.has(name)) return known;
+    const tenant = await this.#tenants.ask(name);
+    if (!tenant) this.#nobodies.set(name, true);
+    return tenant;
+  }
+
+  /** Asks for a tenant anew, by whatever name; for every one, when none is told. */
+  forgetTenant(tenantId?: string): void {
+    this.#tenants.forgetWhere((tenant) => tenantId === undefined || tenant.tenantId === tenantId);
+    this.#tenants.forgetAsked(() => true);
   }
 
   async #byKey(request: FastifyRequest): Promise<Principal | undefined> {

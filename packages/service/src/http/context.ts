@@ -4,6 +4,10 @@ import type { Principal, Tenant } from '../tenants/index.ts';
 import type { Auth } from './auth.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { HttpDeps } from './deps.ts';
+import type { IiifImages } from './iiif-images.ts';
+import type { NegotiatedBefore } from './negotiated-before.ts';
+import type { ObjectCache } from './object-cache.ts';
+import type { Orders } from './orders.ts';
 import { ProblemError } from './problem.ts';
 import type { LoopbackSession } from './session.ts';
 import type { Uploads } from './uploads.ts';
@@ -14,6 +18,11 @@ export interface HttpContext extends HttpDeps {
   readonly session: LoopbackSession;
   readonly uploads: Uploads;
   readonly deliveries: Deliveries;
+  readonly orders: Orders;
+  readonly negotiated: NegotiatedBefore;
+  readonly iiifImages: IiifImages;
+  /** Bytes of small objects that are asked for often. */
+  readonly objects: ObjectCache;
   /** Event streams that are open. */
   readonly streams: TenantPlaces;
 }

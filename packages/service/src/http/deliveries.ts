@@ -1,31 +1,77 @@
-import { LRUCache } from 'lru-cache';
-import type { Deliverable } from './deliverable.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../db/database.ts';
+import { type Delivery, findDelivery, type Lookup } from '../images/index.ts';
+import { type Deliverable, toDeliverable } from './deliverable.ts';
+import { FreshFacts } from './fresh-facts.ts';
+import { KeysByOwner } from './keys-by-owner.ts';
 
 const ENTRIES_MAX = 50_000;
-/** How long another node's deletion may go unnoticed here. */
+/** How long another node's deletion may go unnoticed here when the word of it is lost; else it is known at once. */
 const STALE_MS_MAX = 5_000;
 
-/** Where ready renditions lie: immutable facts, so a warm node delivers without asking the database. */
+/** Where ready renditions lie, so that a warm node delivers without asking the database. */
 export class Deliveries {
-  readonly #entries = new LRUCache<string, Deliverable>({ max: ENTRIES_MAX, ttl: STALE_MS_MAX });
-  readonly #transformations = new LRUCache<string, Set<string>>({ max: ENTRIES_MAX });
+  readonly #byImage = new KeysByOwner();
+  readonly #facts: FreshFacts<Deliverable, Lookup<Delivery>>;
 
+  constructor({ database, clock }: { readonly database: Pick<Database, 'asTenant'>; readonly clock: Clock }) {
+    this.#facts = new FreshFacts({
+      clock,
+      entriesMax: ENTRIES_MAX,
+      msMax: STALE_MS_MAX,
+      ask: (key) => {
+        const { tenantId, imageId, transformation } = partsOf(key);
+        return findDelivery(database, tenantId, imageId, transformation);
+      },
+      keep: (key, lookup) => {
+        const { tenantId, imageId } = partsOf(key);
+        const object = toDeliverable(tenantId, imageId, lookup);
+        if (object) this.#byImage.add(ownerOf(tenantId, imageId), key);
+        return object;
+      },
+      onDrop: (key, { tenantId, imageId }) => this.#byImage.delete(ownerOf(tenantId, imageId), key),
+    });
+  }
+
+  /** A ready rendition, from memory. */
   get(tenantId: string, imageId: string, transformation: string): Deliverable | undefined {
-    return this.#entries.get(`${tenantId} ${imageId} ${transformation}`);
+    return this.#facts.known(keyOf(tenantId, imageId, transformation));
   }
 
-  set(tenantId: string, imageId: string, transformation: string, object: Deliverable): void {
-    const image = `${tenantId} ${imageId}`;
-    this.#entries.set(`${image} ${transformation}`, object);
-    const known = this.#transformations.get(image) ?? new Set();
-    this.#transformations.set(image, known.add(transformation));
+  /** What stands at the URL, from the database; a ready rendition is kept. Who asks at the same time shares the look. */
+  look(tenantId: string, imageId: string, transformation: string): Promise<Lookup<Delivery>> {
+    return this.#facts.ask(keyOf(tenantId, imageId, transformation));
   }
 
-  /** Forgets every rendition of a deleted image. */
+  /** The same, for who has heard that it has changed: shares no look that began before. */
+  lookAnew(tenantId: string, imageId: string, transformation: string): Promise<Lookup<Delivery>> {
+    return this.#facts.askAnew(keyOf(tenantId, imageId, transformation));
+  }
+
+  /** Forgets every rendition of an image. */
   forget(tenantId: string, imageId: string): void {
-    const image = `${tenantId} ${imageId}`;
-    for (const transformation of this.#transformations.get(image) ?? [])
-      this.#entries.delete(`${image} ${transformation}`);
-    this.#transformations.delete(image);
+    const owner = ownerOf(tenantId, imageId);
+    this.#facts.forget(this.#byImage.of(owner));
+    this.#facts.forgetAsked((key) => key.startsWith(`${owner} `));
   }
+
+  /** Forgets everything of a tenant; of all when none is named. */
+  forgetAll(tenantId?: string): void {
+    this.#facts.forgetWhere((object) => tenantId === undefined || object.tenantId === tenantId);
+    this.#facts.forgetAsked((key) => tenantId === undefined || key.startsWith(`${tenantId} `));
+  }
+}
+
+function ownerOf(tenantId: string, imageId: string): string {
+  return `${tenantId} ${imageId}`;
+}
+
+/** Ids have no space in them; a transformation may. */
+function keyOf(tenantId: string, imageId: string, transformation: string): string {
+  return `${tenantId} ${imageId} ${transformation}`;
+}
+
+function partsOf(key: string): { tenantId: string; imageId: string; transformation: string } {
+  const [tenantId = '', imageId = '', ...rest] = key.split(' ');
+  return { tenantId, imageId, transformation: rest.join(' ') };
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import type { EventHub } from '../events/index.ts';
+import type { Reservation } from '../jobs/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Rejection, RenditionWaiters, SourceFacts } from '../renditions/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -14,6 +15,10 @@ export interface HttpLimits {
   readonly uploadIdleMs: number;
   readonly uploadRateMin: number;
   readonly waitMs: number;
+  /** Renditions that one tenant may have pending before a further one by URL is refused. */
+  readonly pendingMax: number;
+  /** Memory for the bytes of small objects that are asked for often. */
+  readonly deliveryCacheBytes: number;
   /** Predicted memory of one picture's job at most. */
   readonly jobBytesMax: number;
 }
@@ -42,6 +47,8 @@ export interface HttpDeps {
   readonly probe: (objectKey: string) => Promise<ProbeResult>;
   /** Called after a commit that left work or events behind. */
   readonly hint: (what: 'jobs' | 'events') => void;
+  /** Sets an idle worker of this node aside, where it has any. */
+  readonly reserve: () => Reservation | undefined;
   /** Readiness of what this node depends on, by name. */
   readonly readiness: () => Promise<Readonly<Record<string, ReadinessCheck>>>;
   /** Short name of the tenant that needs no key, if any. */

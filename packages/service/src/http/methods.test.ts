@@ -10,12 +10,13 @@ describe('the methods that an address takes', () => {
     ['/v1/images/img_1/events', ['GET', 'HEAD']],
     ['/v1/session', ['POST']],
     ['/i/demo/img_1/small?v=1', ['GET', 'HEAD']],
+    ['/i/demo/img_1?w=1', ['GET', 'HEAD']],
     ['/healthz', ['GET', 'HEAD']],
   ])('%s: %j', (url, methods) => {
     expect(allowedMethods(url)).toEqual(methods);
   });
 
-  it.each(['/nothing', '/v1/images/', '/v1/images/a/b', '/i/demo/img_1', '//'])('%s: none', (url) => {
+  it.each(['/nothing', '/v1/images/', '/v1/images/a/b', '/i/demo', '//'])('%s: none', (url) => {
     expect(allowedMethods(url)).toEqual([]);
   });
 });

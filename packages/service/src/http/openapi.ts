@@ -52,7 +52,8 @@ function operation(contract: RouteContract): JsonObject {
 /** Groups operations by what they are about. */
 function tagOf(path: string): string {
   if (path === '/' || path.startsWith('/v1/images')) return 'images';
-  return path.startsWith('/i/') ? 'delivery' : 'node';
+  if (path.startsWith('/iiif/')) return 'iiif';
+  return path.startsWith('/i/') || path === '/v1/purge' ? 'delivery' : 'node';
 }
 
 function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject | undefined): JsonObject[] {
@@ -82,9 +83,18 @@ function successes(contract: RouteContract): JsonObject {
       const content = isMediaTypes(body)
         ? Object.fromEntries(body.map((type) => [type, {}]))
         : { 'application/json': { schema: toJsonSchema(body) } };
-      return [status, { description: contract.summary, content }];
+      return [status, { description: contract.summary, ...headersOf(contract), content }];
     }),
   );
+}
+
+function headersOf({ answerHeaders }: RouteContract): JsonObject {
+  if (!answerHeaders) return {};
+  const headers = Object.entries(answerHeaders).map(([name, description]) => [
+    name,
+    { description, schema: { type: 'string' } },
+  ]);
+  return { headers: Object.fromEntries(headers) };
 }
 
 function isMediaTypes(body: z.ZodType | readonly string[]): body is readonly string[] {

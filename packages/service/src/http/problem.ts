@@ -1,10 +1,11 @@
-import { type Bound, type ErrorCode, errorEntry, type Problem } from '@safelight/contract';
+import { type Bound, type ErrorCode, errorEntry, type Problem, type TransformationProblem } from '@safelight/contract';
 
 interface ProblemOptions {
   readonly detail?: string | undefined;
   readonly bound?: Bound | undefined;
   readonly retryAfterSeconds?: number | undefined;
   readonly cause?: { readonly code: string; readonly message: string } | undefined;
+  readonly parameters?: readonly TransformationProblem[] | undefined;
   readonly allow?: readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -30,7 +31,7 @@ export class ProblemError extends Error {
   /** The body of RFC 9457. */
   body(requestId: string | undefined): Problem {
     const { title, status } = errorEntry(this.code);
-    const { detail, bound, cause } = this.options;
+    const { detail, bound, cause, parameters } = this.options;
     return {
       type: `urn:safelight:problem:${this.code}`,
       title,
@@ -40,6 +41,7 @@ export class ProblemError extends Error {
       ...(requestId !== undefined && { requestId }),
       ...(bound && { bound }),
       ...(cause && { cause }),
+      ...(parameters && { parameters: [...parameters] }),
     };
   }
 

@@ -1,6 +1,5 @@
 import { ROUTES, type RouteContract, type RouteId } from '@safelight/contract';
 import Fastify, { type FastifyInstance, type preHandlerAsyncHookHandler } from 'fastify';
-import { newId } from '../core/ids.ts';
 import { answerProblem, answerUnreadable } from './answer-problem.ts';
 import { Auth } from './auth.ts';
 import { registerConsole } from './console.ts';
@@ -10,6 +9,7 @@ import { toProblem } from './failures.ts';
 import type { Handler } from './handler.ts';
 import { allowedMethods } from './methods.ts';
 import { ProblemError } from './problem.ts';
+import { createRequestIds } from './request-ids.ts';
 import { createHandlers } from './routes/index.ts';
 import { LoopbackSession } from './session.ts';
 
@@ -21,6 +21,11 @@ declare module 'fastify' {
 }
 
 const HEADERS_MS_MAX = 10_000;
+/**
+ * Longer than the usual load balancer keeps an idle connection (nginx and AWS ALB 60 s): who closes first must be the
+ * balancer, or it sends a request into a connection that is just being closed, and answers 502. Behind one that keeps
+ * them longer (Google's 600 s, Azure's 240 s), lower the balancer's own time, or have it retry.
+ */
 const KEEP_ALIVE_MS = 65_000;
 const PARAMETER_LENGTH_MAX = 200;
 /** How often Node looks for headers that are overdue; its own 30 s would make of 10 s up to 40. */
@@ -30,8 +35,9 @@ const CONNECTIONS_MAX = 10_000;
 
 /** Builds the front end; it does not listen yet. */
 export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const nextId = createRequestIds(deps.clock);
   const app = Fastify({
-    genReqId: () => newId('request', deps.clock),
+    genReqId: nextId,
     requestIdHeader: false,
     // Uploads have a guard of their own over idleness and pace; a limit on the whole request would cut long ones.
     requestTimeout: 0,
@@ -42,7 +48,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, newId('request', deps.clock)),
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, nextId()),
     // A path that cannot be read never comes as far as the handlers of errors below.
     frameworkErrors: (error, request, reply) => answerProblem(request, reply, toProblem(error)),
   });
@@ -94,14 +100,17 @@ function validate(contract: RouteContract): preHandlerAsyncHookHandler {
 }
 
 function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
-  app.addHook('onRequest', async (request, reply) => {
+  // With `done` instead of promises: each of those put three turns of the queue into every request.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    done();
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     // A body that nobody reads: it would come for as long as the connection stays.
     if (!request.raw.complete) reply.header('connection', 'close');
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.config.id ?? 'other';
     metrics.requestSeconds.observe({ route, status: reply.statusCode }, reply.elapsedTime / 1000);
     log.debug(
@@ -114,6 +123,7 @@ function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
       },
       'request',
     );
+    done();
   });
 }
 
@@ -126,7 +136,7 @@ function answerFailures(app: FastifyInstance, { log }: HttpDeps): void {
   app.setNotFoundHandler((request, reply) => {
     const allow = allowedMethods(request.url);
     // Pages of other origins may read what anybody may read; a key belongs to servers, so the API promises them nothing.
-    if (request.method === 'OPTIONS' && allow.length > 0 && request.url.startsWith('/i/')) {
+    if (request.method === 'OPTIONS' && allow.length > 0 && /^\/(i|iiif)\//.test(request.url)) {
       return reply
         .code(204)
         .headers({

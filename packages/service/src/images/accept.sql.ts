@@ -1,6 +1,10 @@
 import { hotStatement } from '../db/statement.ts';
+import { looksColumns } from '../renditions/index.ts';
 
-/** Writes the image and its tags in one round trip; the tags' foreign key is checked at the statement's end. */
+/**
+ * Writes the image and its tags in one round trip; the tags' foreign key is checked at the statement's end. Answers what
+ * an original that stood already looks like.
+ */
 export const insertImage = hotStatement(
   'insert_image',
   `WITH image AS (
@@ -8,5 +12,6 @@ export const insertImage = hotStatement(
    ), tags AS (
      INSERT INTO image_tags (tenant_id, image_id, tag) SELECT $1, $2, unnest($5::text[])
    )
-   SELECT created_at FROM image`,
+   SELECT image.created_at, ${looksColumns('l')}
+   FROM image LEFT JOIN looks l ON l.tenant_id = $1 AND l.original_id = $3`,
 );

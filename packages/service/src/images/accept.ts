@@ -4,8 +4,8 @@ import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { recordEvents } from '../events/index.ts';
-import { holdOriginal } from '../originals/index.ts';
-import { orderRenditions, renditionEvent, type SourceFacts } from '../renditions/index.ts';
+import { holdOriginal, type Location, locateOriginal } from '../originals/index.ts';
+import { type LooksRow, orderRenditions, renditionEvent, type SourceFacts, toLooks } from '../renditions/index.ts';
 import { insertImage } from './accept.sql.ts';
 import type { Image } from './model.ts';
 
@@ -42,12 +42,14 @@ export async function acceptImage(
   finish?: (tx: Transaction, image: Image) => Promise<void>,
 ): Promise<Accepted> {
   return database.asTenant(upload.tenantId, async (tx) => {
-    const { tenantId, facts } = upload;
+    const { tenantId } = upload;
+    const { facts, location } = withoutLocation(upload.facts);
     const original = await holdOriginal(tx, { ...upload, ...facts, facts, originalId: newId('original', clock) });
+    if (location) await locateOriginal(tx.later, tenantId, original.originalId, location);
     const imageId = newId('image', clock);
     // Neither waits for the other's answer: they travel together.
     const [[row], renditions] = await Promise.all([
-      tx.query<{ created_at: Date }>(insertImage, [
+      tx.query<{ created_at: Date } & LooksRow>(insertImage, [
         tenantId,
         imageId,
         original.originalId,
@@ -68,6 +70,7 @@ export async function acceptImage(
     const image: Image = {
       ...upload,
       ...facts,
+      looks: toLooks(row),
       imageId,
       originalId: original.originalId,
       tags: [...new Set(upload.tags)].sort(),
@@ -78,6 +81,12 @@ export async function acceptImage(
     await finish?.(tx, image);
     return { image, duplicate: !original.isNew };
   });
+}
+
+/** Where a picture was taken is stored apart, if at all. */
+function withoutLocation(facts: SourceFacts): { facts: SourceFacts; location: Location | undefined } {
+  const { location, ...header } = facts.header ?? {};
+  return { facts: facts.header ? { ...facts, header } : facts, location };
 }
 
 async function tell(tx: Transaction, clock: Clock, upload: Upload, image: Image, duplicate: boolean): Promise<void> {

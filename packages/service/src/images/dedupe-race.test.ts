@@ -10,6 +10,7 @@ import { acceptImage } from './accept.ts';
 import { deleteImage } from './delete.ts';
 import { findDelivery, hurryRendition } from './delivery.ts';
 
+const HURRY = { pendingMax: 500 };
 const SMALL = 'fit=max&h=100&w=100';
 const ROUNDS = 60;
 
@@ -86,7 +87,7 @@ async function remove({ database, tenants }: TestDatabase, scene: Scene, imageId
 
 async function hurry({ database, tenants }: TestDatabase, imageId: string): Promise<void> {
   const lookup = await findDelivery(database, tenants.a, imageId, SMALL);
-  if (lookup.state === 'found') await hurryRendition(database, systemClock, tenants.a, lookup.value, SMALL);
+  if (lookup.state === 'found') await hurryRendition(database, systemClock, tenants.a, lookup.value, SMALL, HURRY);
 }
 
 /** A worker's part: takes a job and ends what it owes, with an object for each. */

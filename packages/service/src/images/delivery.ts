@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
-import { promote } from '../jobs/index.ts';
+import { type ClaimedJob, promote, type Reservation } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import {
-  orderRenditions,
+  orderLater,
+  orderLive,
   type Rendition,
   type RenditionRow,
   renditionDigest,
@@ -75,9 +76,24 @@ export async function findDelivery(
   };
 }
 
+export interface Hurry {
+  /** Renditions that one tenant may have pending before another is refused. */
+  readonly pendingMax: number;
+  /** A worker of this node that is set aside; given a job or given back. */
+  readonly reservation?: Reservation | undefined;
+}
+
+export interface Hurried {
+  /** As it stands after. */
+  readonly rendition: Rendition;
+  /** Whether a worker of this node has it already: nobody else need be told of it. */
+  readonly isRunning: boolean;
+}
+
 /**
- * Somebody waits for this rendition: its job moves to the `live` lane; one that was never ordered is, there.
- * @returns the rendition as it stands after, or undefined when the original is gone meanwhile.
+ * Somebody waits for this rendition: its job moves to the `live` lane; one that was never ordered is, there, and goes to
+ * the worker that is set aside for it unless somebody else's turn comes first.
+ * @returns undefined when the original is gone meanwhile. @throws PlacesTakenError when too many are pending.
  */
 export async function hurryRendition(
   database: Database,
@@ -85,21 +101,45 @@ export async function hurryRendition(
   tenantId: string,
   delivery: Delivery,
   transformation: string,
-): Promise<Rendition | undefined> {
-  return database.asTenant(tenantId, async (tx) => {
-    const { rendition, originalId, source } = delivery;
-    if (rendition?.jobId) {
-      await promote(tx, tenantId, rendition.jobId);
-      return rendition;
-    }
-    if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return undefined;
-    const [ordered] = await orderRenditions(tx, clock, {
-      tenantId,
-      originalId,
-      source,
-      transformations: [transformation],
-      lane: 'live',
+  { pendingMax, reservation }: Hurry,
+): Promise<Hurried | undefined> {
+  const { rendition, originalId, source } = delivery;
+  let leased: ClaimedJob | undefined;
+  try {
+    const hurried = await database.asTenant(tenantId, async (tx) => {
+      if (rendition?.jobId) {
+        await promote(tx, tenantId, rendition.jobId);
+        return { rendition, leased: undefined };
+      }
+      if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return undefined;
+      const order = { tenantId, originalId, source, transformations: [transformation] };
+      const { renditions, leased } = await orderLive(tx, clock, order, { pendingMax, nodeId: reservation?.nodeId });
+      const [ordered] = renditions;
+      return ordered && { rendition: ordered, leased };
     });
-    return ordered;
+    leased = hurried?.leased;
+    return hurried && { rendition: hurried.rendition, isRunning: leased !== undefined };
+  } finally {
+    // A commit whose answer was lost may have leased the job all the same: its lease runs out.
+    if (leased) reservation?.run(leased);
+    else reservation?.release();
+  }
+}
+
+/**
+ * Orders a rendition for which nobody waits, unless it stands already.
+ * @throws PlacesTakenError when too many are pending.
+ */
+export async function orderForLater(
+  database: Database,
+  clock: Clock,
+  tenantId: string,
+  { originalId, source }: Delivery,
+  transformation: string,
+  pendingMax: number,
+): Promise<void> {
+  await database.asTenant(tenantId, async (tx) => {
+    if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return;
+    await orderLater(tx, clock, { tenantId, originalId, source, transformations: [transformation] }, pendingMax);
   });
 }

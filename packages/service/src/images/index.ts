@@ -1,7 +1,7 @@
 /** Images: acceptance of uploads, reading, deletion, and what stands at a delivery URL. */
 export { type Accepted, acceptImage, type Upload } from './accept.ts';
 export { type DeletedImage, deleteImage } from './delete.ts';
-export { type Delivery, findDelivery, hurryRendition } from './delivery.ts';
+export { type Delivery, findDelivery, type Hurried, hurryRendition, orderForLater } from './delivery.ts';
 export {
   amendIdempotencyAnswer,
   finishIdempotencyKey,
@@ -12,5 +12,7 @@ export {
   takeIdempotencyKey,
 } from './idempotency.ts';
 export { type Image, stateOfImage } from './model.ts';
+export { findTenantOfImage } from './owner.ts';
+export { purgeImage, purgeTenant } from './purge.ts';
 export { getImage, type ImageFilter, type Lookup, listImages } from './read.ts';
 export { ObjectSweep } from './sweep.ts';

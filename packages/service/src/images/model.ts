@@ -1,5 +1,6 @@
 import type { RenditionState } from '@safelight/contract';
-import type { Rendition } from '../renditions/index.ts';
+import type { Location } from '../originals/index.ts';
+import type { HeaderFacts, Looks, Rendition } from '../renditions/index.ts';
 
 export interface Image {
   readonly tenantId: string;
@@ -13,6 +14,13 @@ export interface Image {
   readonly width: number;
   readonly height: number;
   readonly frames: number;
+  /** EXIF's, of the stored file; width and height are as it is shown. */
+  readonly orientation: number;
+  readonly header?: Omit<HeaderFacts, 'location'> | undefined;
+  /** Undefined until a job has seen the pixels. */
+  readonly looks: Looks | undefined;
+  /** Undefined unless the tenant keeps it. */
+  readonly location?: Location | undefined;
   readonly tags: readonly string[];
   readonly createdAt: Date;
   readonly renditions: readonly Rendition[];

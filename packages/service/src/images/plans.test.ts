@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestLog, type TestLog } from '../../../../test/support/events.ts';
 import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
-import { Database } from '../db/database.ts';
 import { claim } from '../jobs/index.ts';
 import { selectWork } from '../renditions/end.sql.ts';
 import { endRenditions } from '../renditions/end.ts';
@@ -32,16 +31,20 @@ const FACTS: SourceFacts = {
   progressive: false,
   palette: false,
 };
+const LOOKS = {
+  palette: ['#102030'],
+  thumbhash: 'AQIDBAUG',
+  blurhash: 'L00000',
+  perceptualHash: '0123456789abcdef',
+  opaque: true,
+};
 
 describe.each([18, 15] as const)('plans made since the tables were empty, on PostgreSQL %d', (major) => {
   let log: TestLog;
   let superuser: pg.Client;
-  let database: Database;
   beforeAll(async () => {
-    log = await createTestLog(major);
     // As after the time for which plans are kept.
-    const { service } = log;
-    database = new Database({ connection: service, connectionsMax: 4, namedStatements: true, plansMsMax: 0, onError });
+    log = await createTestLog(major, 0);
     superuser = new pg.Client({ ...log.superuser, options: '-c search_path=safelight' });
     await superuser.connect();
     // Statistics that say: always empty; and nobody to correct them, which would have the plans made anew.
@@ -49,7 +52,6 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
     await superuser.query('VACUUM ANALYZE');
   });
   afterAll(async () => {
-    await database.close();
     await superuser.end();
     await log.close();
   });
@@ -66,7 +68,8 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
 
   /** From upload to delivery, as the service asks the database. */
   async function oneWay(): Promise<void> {
-    const tenantId = log.tenants.a;
+    const { database, tenants } = log;
+    const tenantId = tenants.a;
     const key = newId('request', systemClock);
     const taken = await takeIdempotencyKey(database, tenantId, key, 30);
     if (taken.state !== 'taken') throw new Error(`the key is ${taken.state}`);
@@ -77,7 +80,7 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
     if (!job) throw new Error('nothing to claim');
     const work = await database.query<{ rendition_id: string }>(selectWork, [tenantId, job.jobId]);
     const ready = work.map(({ rendition_id }) => ({ renditionId: rendition_id, made: made(tenantId) }));
-    const ended = await endRenditions(database, systemClock, job, { ready, failed: [] }, true);
+    const ended = await endRenditions(database, systemClock, job, { ready, failed: [], looks: LOOKS }, true);
     expect(ended).toHaveLength(image.renditions.length);
     await database.query(selectEnded, [ended.map(() => tenantId), ended.map(({ renditionId }) => renditionId)]);
     await getImage(database, tenantId, image.imageId);
@@ -92,6 +95,14 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
       `INSERT INTO originals (tenant_id, original_id, sha256, object_key, bytes, format, width, height, frames, facts)
        SELECT $1, 'o' || i, sha256(i::text::bytea), 'k' || i, 1, 'jpeg', 1, 1, 1, '{}' FROM generate_series(1, $2::int) i`,
       [log.tenants.a, ROWS],
+    );
+    await superuser.query(
+      `INSERT INTO looks (tenant_id, original_id, palette, thumbhash, blurhash, perceptual_hash, opaque)
+       SELECT tenant_id, original_id, '{}', sha256, 'L00000', substr(sha256, 1, 8), true
+       FROM originals WHERE object_key ~ '^k'`,
+    );
+    await superuser.query(
+      `INSERT INTO locations SELECT tenant_id, original_id, 0, 0 FROM originals WHERE object_key ~ '^k'`,
     );
     await superuser.query(
       `INSERT INTO images (tenant_id, image_id, original_id)
@@ -112,7 +123,7 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
 
   /** Rows read so far, by table. */
   async function reads(): Promise<Map<string, number>> {
-    for (let at = 0; at < 10; at += 1) await database.query('SELECT pg_stat_force_next_flush()');
+    for (let at = 0; at < 10; at += 1) await log.database.query('SELECT pg_stat_force_next_flush()');
     await superuser.query('SELECT pg_stat_force_next_flush()');
     await superuser.query('SELECT pg_stat_clear_snapshot()');
     const { rows } = await superuser.query(
@@ -127,6 +138,8 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
 
 const TABLES = [
   'originals',
+  'looks',
+  'locations',
   'images',
   'image_tags',
   'renditions',
@@ -136,10 +149,6 @@ const TABLES = [
   'events',
   'event_heads',
 ];
-
-function onError(error: Error): never {
-  throw error;
-}
 
 function upload(tenantId: string) {
   const objectKey = `${tenantId}/original/${newId('object', systemClock)}`;

@@ -1,12 +1,15 @@
 import { hotStatement, statement } from '../db/statement.ts';
-import { renditionColumns } from '../renditions/index.ts';
+import { looksColumns, renditionColumns } from '../renditions/index.ts';
 
 /** What an image is: its own row, its original's facts, and its tags by their index. */
 const COLUMNS = `i.tenant_id, i.image_id, i.original_id, i.filename, i.created_at, i.deleted_at,
   o.sha256, o.bytes, o.format, o.width, o.height, o.frames,
+  (o.facts ->> 'orientation')::int AS orientation, o.facts -> 'header' AS header, ${looksColumns('l')},
+  p.latitude, p.longitude, p.altitude_metres,
   ARRAY (SELECT t.tag FROM image_tags t WHERE t.tenant_id = i.tenant_id AND t.image_id = i.image_id ORDER BY t.tag) AS tags`;
 
-const FROM = 'images i LEFT JOIN originals o USING (tenant_id, original_id)';
+const FROM = `images i LEFT JOIN originals o USING (tenant_id, original_id)
+  LEFT JOIN looks l USING (tenant_id, original_id) LEFT JOIN locations p USING (tenant_id, original_id)`;
 
 /** One image, or its tombstone. */
 export const selectImage = hotStatement(

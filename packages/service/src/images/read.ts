@@ -1,11 +1,12 @@
 import type { RenditionState } from '@safelight/contract';
 import { lowestId } from '../core/ids.ts';
 import type { Database, Transaction } from '../db/database.ts';
-import { type RenditionRow, toRendition } from '../renditions/index.ts';
+import type { Location } from '../originals/index.ts';
+import { type HeaderFacts, type LooksRow, type RenditionRow, toLooks, toRendition } from '../renditions/index.ts';
 import type { Image } from './model.ts';
 import { selectImage, selectImages, selectRenditionsOf } from './read.sql.ts';
 
-interface ImageRow {
+interface ImageRow extends LooksRow {
   readonly tenant_id: string;
   readonly image_id: string;
   readonly original_id: string;
@@ -18,6 +19,11 @@ interface ImageRow {
   readonly width: number;
   readonly height: number;
   readonly frames: number;
+  readonly orientation: number;
+  readonly header: HeaderFacts | null;
+  readonly latitude: number | null;
+  readonly longitude: number | null;
+  readonly altitude_metres: number | null;
   readonly tags: readonly string[];
 }
 
@@ -90,8 +96,17 @@ async function withRenditions(tx: Transaction, tenantId: string, rows: readonly 
     width: row.width,
     height: row.height,
     frames: row.frames,
+    orientation: row.orientation,
+    header: row.header ?? undefined,
+    looks: toLooks(row),
+    location: toLocation(row),
     tags: row.tags,
     createdAt: row.created_at,
     renditions: renditions.filter((rendition) => rendition.originalId === row.original_id),
   }));
+}
+
+function toLocation({ latitude, longitude, altitude_metres }: ImageRow): Location | undefined {
+  if (latitude === null || longitude === null) return undefined;
+  return { latitude, longitude, altitudeMetres: altitude_metres ?? undefined };
 }

@@ -41,6 +41,53 @@ export const enqueueJob = hotStatement(
 );
 
 /**
+ * Puts a job of the `live` lane into the queue for a node whose worker waits for it: as {@link enqueueJob}, but leased
+ * to that node at once if it is the next of its lane (see the migration's `pass_live_lane`), which saves the claim. An
+ * original with an unclaimed job takes no second one: the work joins that job, which is found under the lock on the
+ * original that whoever orders holds, so none can come in between.
+ *
+ * $8 the largest charge, $9 the largest cost, $10 the node, $11 the lease in milliseconds.
+ */
+export const enqueueLeasedJob = hotStatement(
+  'jobs-enqueue-leased',
+  `WITH charged AS (
+     INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)
+     SELECT tenant_id, $4, lane_clock($4) + charge, charge
+     FROM (
+       SELECT tenant_id, least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint AS charge
+       FROM tenants WHERE tenant_id = $1
+     ) AS t
+     ON CONFLICT (tenant_id, lane) DO UPDATE SET
+       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
+       virtual_charged = a.virtual_charged + excluded.virtual_charged
+     RETURNING a.virtual_finish - (
+       SELECT least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint FROM tenants WHERE tenant_id = $1
+     ) AS virtual_start
+   ), placed AS MATERIALIZED (
+     SELECT virtual_start, CASE
+       WHEN EXISTS (SELECT FROM jobs w WHERE w.tenant_id = $1 AND w.original_id = $3 AND w.lease_token = 0) THEN false
+       ELSE pass_live_lane(virtual_start) END AS is_next
+     FROM charged
+   ), stored AS (
+     INSERT INTO jobs AS j
+       (tenant_id, job_id, original_id, lane, virtual_start, cost_micros, bytes_predicted, traceparent,
+        state, lease_token, lease_until, leased_by, first_claimed_at)
+     SELECT $1, $2, $3, $4, virtual_start, least($5, $9), $6, $7,
+       CASE WHEN is_next THEN 'leased' ELSE 'queued' END, CASE WHEN is_next THEN 1 ELSE 0 END,
+       CASE WHEN is_next THEN clock_timestamp() + $11 * interval '1 millisecond' END,
+       CASE WHEN is_next THEN $10 END, CASE WHEN is_next THEN clock_timestamp() END
+     FROM placed
+     ON CONFLICT (tenant_id, original_id, (CASE WHEN lease_token = 0 THEN '' ELSE job_id END)) DO UPDATE SET
+       cost_micros = least(j.cost_micros + excluded.cost_micros, $9),
+       bytes_predicted = greatest(j.bytes_predicted, excluded.bytes_predicted)
+     RETURNING j.job_id, j.lane, j.state, j.created_at
+   )
+   SELECT job_id AS "jobId", lane, job_id <> $2 AS joined, state = 'leased' AS leased, created_at AS "createdAt",
+     CASE WHEN state = 'leased' THEN 0 ELSE wake_parked_nodes(1) END AS woken
+   FROM stored`,
+);
+
+/**
  * Puts many jobs, of any number of tenants, into the queue in one statement: as {@link enqueueJob}, but each account
  * is charged once for all its jobs, and each job counts its start back from the finish that this returns.
  *

@@ -1,9 +1,9 @@
 import { invariant } from '../core/invariant.ts';
 import type { Queryable, Transaction } from '../db/database.ts';
-import { enqueueJob, enqueueJobs } from './enqueue.sql.ts';
-import type { Enqueued, Lane, NewJob } from './model.ts';
+import { enqueueJob, enqueueJobs, enqueueLeasedJob } from './enqueue.sql.ts';
+import type { ClaimedJob, Enqueued, Lane, NewJob } from './model.ts';
 import { moveJob } from './move.ts';
-import { CHARGE_MICROS_MAX, COST_MICROS_MAX, isMoreUrgent } from './policy.ts';
+import { CHARGE_MICROS_MAX, COST_MICROS_MAX, isMoreUrgent, LEASE_MS } from './policy.ts';
 
 /** A statement of this many jobs takes tens of milliseconds; more gain nothing and hold the account's lock longer. */
 const ENQUEUE_JOBS_MAX = 5_000;
@@ -26,6 +26,40 @@ export async function enqueue(tx: Transaction, job: NewJob): Promise<Enqueued> {
   ]);
   invariant(row, `tenant ${tenantId} does not exist`);
   return settle(tx, job, row);
+}
+
+interface BornRow extends EnqueuedRow {
+  readonly leased: boolean;
+  readonly createdAt: Date;
+}
+
+/**
+ * As {@link enqueue}, for a job of the `live` lane that a worker of `nodeId` waits for: it is leased to that node at once
+ * unless an earlier job of the lane waits, or an unclaimed one of the same original, which it joins. The caller holds
+ * the original locked. Only when the transaction has committed is the lease good.
+ */
+export async function enqueueLeased(
+  tx: Transaction,
+  job: NewJob,
+  nodeId: string,
+): Promise<Enqueued & { readonly leased: ClaimedJob | undefined }> {
+  invariant(job.lane === 'live', `a job is leased at birth because somebody waits, not in the lane ${job.lane}`);
+  const { tenantId, jobId, originalId, lane } = job;
+  const [costMicros, bytesPredicted] = [wholeCost(job), Math.round(job.bytesPredicted)];
+  const [row] = await tx.query<BornRow>(enqueueLeasedJob, [
+    ...[tenantId, jobId, originalId, lane, costMicros, bytesPredicted, job.traceparent ?? null],
+    ...[CHARGE_MICROS_MAX, COST_MICROS_MAX, nodeId, LEASE_MS],
+  ]);
+  invariant(row, `tenant ${tenantId} does not exist`);
+  if (!row.leased) return { ...(await settle(tx, job, row)), leased: undefined };
+  const leased: ClaimedJob = {
+    ...{ tenantId, jobId, originalId, lane, costMicros, bytesPredicted, token: 1 },
+    ...{ attempts: 0, crashes: 0, expiries: 0, solitary: false },
+    traceparent: job.traceparent ?? null,
+    createdAt: row.createdAt,
+    waitedMs: 0,
+  };
+  return { jobId, joined: false, leased };
 }
 
 /**

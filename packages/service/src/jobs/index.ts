@@ -9,10 +9,21 @@ export { cancelJobs } from './cancel.ts';
 export { CLAIM_JOBS_MAX, claim } from './claim.ts';
 export { complete, completeMany, isHeld } from './complete.ts';
 export { countJobs, type LaneCount } from './count.ts';
-export { enqueue, enqueueMany } from './enqueue.ts';
+export { enqueue, enqueueLeased, enqueueMany } from './enqueue.ts';
 export { forsakeLeases } from './forsake.ts';
 export { listJobs } from './list.ts';
-export type { Cause, ClaimedJob, Enqueued, Job, JobState, Lane, Lease, Misfortunes, NewJob } from './model.ts';
+export type {
+  Cause,
+  ClaimedJob,
+  Enqueued,
+  Job,
+  JobState,
+  Lane,
+  Lease,
+  Misfortunes,
+  NewJob,
+  Reservation,
+} from './model.ts';
 export { LANES } from './model.ts';
 export { promote } from './move.ts';
 export type { Outcome, Release } from './policy.ts';

@@ -10,9 +10,11 @@ import {
   claim,
   complete,
   enqueue,
+  enqueueLeased,
   enqueueMany,
   isHeld,
   LANES,
+  type NewJob,
   promote,
   type Release,
   reapExpired,
@@ -45,6 +47,10 @@ const command = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('enqueueMany' as const), many: fc.array(asked, { maxLength: 6 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('enqueueLeased' as const), asked, node: fc.nat({ max: 2 }) }),
   },
   {
     weight: 6,
@@ -138,6 +144,8 @@ class Run {
         expect(enqueued).toEqual(this.#model.enqueue(job));
         return;
       }
+      case 'enqueueLeased':
+        return this.#enqueueLeased(this.#job({ ...one.asked, lane: 'live' }), `node_${one.node}`);
       case 'enqueueMany':
         return this.#enqueueMany(one.many);
       case 'claim': {
@@ -167,6 +175,13 @@ class Run {
       case 'retryDead':
         return this.#ask(one);
     }
+  }
+
+  async #enqueueLeased(job: NewJob, nodeId: string): Promise<void> {
+    const { database } = this.#stand;
+    const { leased, ...enqueued } = await database.asTenant(job.tenantId, (tx) => enqueueLeased(tx, job, nodeId));
+    expect({ ...enqueued, leased: leased !== undefined }).toEqual(this.#model.enqueueLeased(job, nodeId));
+    if (leased) this.#claims.push(leased);
   }
 
   async #speakFor(one: Extract<Command, { kind: 'complete' | 'renew' | 'release' }>): Promise<void> {

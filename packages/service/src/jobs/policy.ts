@@ -68,6 +68,14 @@ export function virtualStart(virtualFinish: number, laneClock: number): number {
   return Math.max(virtualFinish, laneClock);
 }
 
+/**
+ * Whether a new job of the `live` lane, for which a worker stands ready, is leased as it is made: if none that waits in
+ * the lane has its start before it or with it, a claim by that worker would take it all the same.
+ */
+export function isLeasedAtBirth(virtualStart: number, startsWaiting: readonly number[]): boolean {
+  return startsWaiting.every((start) => start > virtualStart);
+}
+
 /** A job that comes back stands where it stood: at the head, for the clock has passed it. */
 export function virtualReturn(virtualStart: number, laneClock: number): number {
   return Math.max(virtualStart, laneClock);

@@ -15,3 +15,12 @@ export interface NewOriginal {
   /** Everything that the probe found. */
   readonly facts: object;
 }
+
+/** Where an original was taken, as its camera wrote it. */
+export interface Location {
+  /** Degrees, WGS 84; north and east are positive. */
+  readonly latitude: number;
+  readonly longitude: number;
+  /** Above sea level. */
+  readonly altitudeMetres?: number | undefined;
+}

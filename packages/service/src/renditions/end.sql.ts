@@ -40,7 +40,8 @@ export const selectImageIds = hotStatement(
 /** What a claimed job has to make, and of what. */
 export const selectWork = hotStatement(
   'select_work',
-  `SELECT r.rendition_id, r.transformation, o.object_key, o.bytes, o.facts
+  `SELECT r.rendition_id, r.transformation, o.object_key, o.bytes, o.facts,
+     NOT EXISTS (SELECT FROM looks l WHERE l.tenant_id = o.tenant_id AND l.original_id = o.original_id) AS lacks_looks
    FROM renditions r JOIN originals o USING (tenant_id, original_id)
    WHERE r.tenant_id = $1 AND r.job_id = $2 AND r.state = 'pending' ORDER BY r.rendition_id`,
 );

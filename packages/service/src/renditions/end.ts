@@ -4,6 +4,8 @@ import { type NewEvent, recordEvent, recordEvents } from '../events/index.ts';
 import { complete, isHeld, retryDead } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import { markFailed, markReady, markRestFailed, resetFailed, selectImageIds } from './end.sql.ts';
+import { keepLooks } from './keep-looks.ts';
+import type { Looks } from './looks.ts';
 import { type MadeRendition, type Rendition, type RenditionCause, type RenditionRow, toRendition } from './model.ts';
 
 /** A job as its holder knows it. */
@@ -18,6 +20,8 @@ export interface HeldJob {
 export interface JobResults {
   readonly ready: readonly { readonly renditionId: string; readonly made: MadeRendition }[];
   readonly failed: readonly { readonly renditionId: string; readonly cause: RenditionCause }[];
+  /** Of the original, if the job looked. */
+  readonly looks?: Looks | undefined;
 }
 
 /**
@@ -45,6 +49,7 @@ export async function endRenditions(
       findImages(tx, job.tenantId, job.originalId),
     ]);
     const ended = [...ready, ...failed];
+    if (results.looks) await keepLooks(tx.later, job.tenantId, job.originalId, results.looks);
     await tellImages(tx.later, clock, job.tenantId, imageIds, ended);
     return ended;
   });

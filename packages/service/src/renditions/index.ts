@@ -2,9 +2,11 @@
 export { BOUNDS_DEFAULT, type Bounds } from './bounds.ts';
 export { renditionDigest, versionOfDigest } from './digest.ts';
 export { failRest, renditionEvent, retryJob } from './end.ts';
+export type { HeaderFacts } from './header.ts';
 export { detectIsolation, type Isolation } from './isolation.ts';
+export { type Looks, type LooksRow, looksColumns, toLooks } from './looks.ts';
 export { type Rendition, type RenditionRow, renditionColumns, toRendition } from './model.ts';
-export { orderRenditions, readTransformation } from './order.ts';
+export { orderLater, orderLive, orderRenditions, readTransformation } from './order.ts';
 export { predictJob } from './predict.ts';
 export { startWorkerProcess, WorkerDiedError, type WorkerProcess } from './process.ts';
 export type { Rejection, SourceFacts } from './protocol.ts';

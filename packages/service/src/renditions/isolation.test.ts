@@ -24,6 +24,7 @@ describe('a worker process, whoever started it', () => {
       .filter((name) => name !== '');
     // The last two are Node.js's own, for the channel.
     expect(names.sort()).toEqual([
+      'FONTCONFIG_PATH',
       'MALLOC_ARENA_MAX',
       'MALLOC_MMAP_THRESHOLD_',
       'MALLOC_TOP_PAD_',

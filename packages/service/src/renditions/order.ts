@@ -3,11 +3,12 @@ import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Transaction } from '../db/database.ts';
-import { enqueue, type Lane } from '../jobs/index.ts';
+import { type ClaimedJob, enqueue, enqueueLeased, type Lane, type NewJob } from '../jobs/index.ts';
 import { renditionDigest } from './digest.ts';
 import { retryJob } from './end.ts';
 import { type Rendition, type RenditionRow, toRendition } from './model.ts';
 import { insertRenditions, selectStanding } from './order.sql.ts';
+import { refuseFlood } from './pending.ts';
 import { predictJob } from './predict.ts';
 import type { SourceFacts } from './protocol.ts';
 
@@ -23,6 +24,21 @@ export interface RenditionOrder {
   readonly traceparent?: string | undefined;
 }
 
+/** How an order by URL is treated: somebody waits for it, and anybody may have thought it up. */
+export interface LiveOrder {
+  /** Renditions that one tenant may have pending before another is refused. */
+  readonly pendingMax: number;
+  /** The node that has a worker set aside for it, if this one does. */
+  readonly nodeId?: string | undefined;
+}
+
+export interface Ordered {
+  /** Every rendition asked for, as it stands after. */
+  readonly renditions: Rendition[];
+  /** The job, if the waiting worker has it already; good when the transaction has committed. */
+  readonly leased: ClaimedJob | undefined;
+}
+
 /**
  * Makes sure that the renditions stand: those that lack become `pending`, all in one job, so that the original is
  * decoded once. Those that failed because their job died of what was around it, not of the picture, are tried again
@@ -30,6 +46,38 @@ export interface RenditionOrder {
  * @returns every rendition asked for, as it stands after.
  */
 export async function orderRenditions(tx: Transaction, clock: Clock, order: RenditionOrder): Promise<Rendition[]> {
+  return (await orderWith(tx, clock, order, undefined)).renditions;
+}
+
+/** The same for somebody who waits. @throws PlacesTakenError when too many are pending. */
+export async function orderLive(
+  tx: Transaction,
+  clock: Clock,
+  order: Omit<RenditionOrder, 'lane'>,
+  live: LiveOrder,
+): Promise<Ordered> {
+  return orderWith(tx, clock, { ...order, lane: 'live' }, live);
+}
+
+/**
+ * The same for nobody in particular: a better form of what somebody has already, made when there is time.
+ * @throws PlacesTakenError when too many are pending.
+ */
+export async function orderLater(
+  tx: Transaction,
+  clock: Clock,
+  order: Omit<RenditionOrder, 'lane'>,
+  pendingMax: number,
+): Promise<Ordered> {
+  return orderWith(tx, clock, { ...order, lane: 'batch' }, { pendingMax });
+}
+
+async function orderWith(
+  tx: Transaction,
+  clock: Clock,
+  order: RenditionOrder,
+  live: LiveOrder | undefined,
+): Promise<Ordered> {
   const digests = new Map(order.transformations.map((text) => [text, renditionDigest(text)]));
   const look = async () => {
     const values = [order.tenantId, order.originalId, [...digests.values()]];
@@ -39,19 +87,12 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
   if (standing.length > 0 && (await reviveJobs(tx, clock, order.tenantId, standing))) standing = await look();
   const known = new Set(standing.map((rendition) => rendition.transformation));
   const lacking = order.transformations.filter((text) => !known.has(text));
-  if (lacking.length === 0) return standing;
+  if (lacking.length === 0) return { renditions: standing, leased: undefined };
 
-  const predicted = predictJob(order.source, lacking.map(readTransformation));
-  const jobId = newId('job', clock);
-  const enqueued = enqueue(tx, {
-    jobId,
-    tenantId: order.tenantId,
-    originalId: order.originalId,
-    lane: order.lane,
-    costMicros: predicted.costMicros,
-    bytesPredicted: predicted.bytes,
-    ...(order.traceparent !== undefined && { traceparent: order.traceparent }),
-  });
+  if (live) await refuseFlood(tx, order.tenantId, order.originalId, live.pendingMax);
+  const job = jobFor(clock, order, lacking);
+  const { jobId } = job;
+  const enqueued = put(tx, job, live?.nodeId);
   const owe = async (jobId: string) => {
     const made = lacking.map((transformation): Rendition => {
       const digest = digests.get(transformation);
@@ -68,11 +109,31 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
     ]);
     return [...standing, ...made];
   };
+  if (!order.isNew) {
+    const { jobId, leased } = await enqueued;
+    return { renditions: await owe(jobId), leased };
+  }
   // Both in one round trip where the job's id is known beforehand.
-  if (!order.isNew) return owe((await enqueued).jobId);
-  const [{ joined }, owed] = await Promise.all([enqueued, owe(jobId)]);
+  const [{ joined, leased }, renditions] = await Promise.all([enqueued, owe(jobId)]);
   invariant(!joined, 'an original just made has no job');
-  return owed;
+  return { renditions, leased };
+}
+
+function jobFor(clock: Clock, order: RenditionOrder, lacking: readonly string[]): NewJob {
+  const predicted = predictJob(order.source, lacking.map(readTransformation));
+  return {
+    jobId: newId('job', clock),
+    tenantId: order.tenantId,
+    originalId: order.originalId,
+    lane: order.lane,
+    costMicros: predicted.costMicros,
+    bytesPredicted: predicted.bytes,
+    ...(order.traceparent !== undefined && { traceparent: order.traceparent }),
+  };
+}
+
+async function put(tx: Transaction, job: NewJob, nodeId: string | undefined) {
+  return nodeId === undefined ? { ...(await enqueue(tx, job)), leased: undefined } : enqueueLeased(tx, job, nodeId);
 }
 
 /** A failure of the picture's own has no job any more; one that its worker died of would only kill again. */

@@ -36,7 +36,9 @@ describe('the prediction of a job', () => {
 
   it('gives every job ten seconds at least and two minutes at most', () => {
     expect(predictJob({ ...source, width: 10, height: 10, bytes: 500 }, BOXES).deadlineMs).toBe(10_000);
-    expect(predictJob({ ...source, format: 'gif', frames: 500 }, [{}]).deadlineMs).toBe(120_000);
+    expect(predictJob({ ...source, format: 'gif', width: 400, height: 300, frames: 500 }, [{}]).deadlineMs).toBe(
+      120_000,
+    );
   });
 
   it('knows at which scale the library decodes a JPEG', () => {

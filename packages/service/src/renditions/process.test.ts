@@ -184,18 +184,23 @@ describe('a worker program that', () => {
     ['an output that nobody asked for', `{ kind: 'output', id, output: { ...output, index: 7 } }`],
     ['a file that is not one', `{ kind: 'output', id, output: { ...output, bytes: -1 } }`],
     ['an end before all outputs', `{ kind: 'done', id, cpuMs: 1, peakRssBytes: 1 }`],
+    ['looks that nobody asked for', `{ kind: 'looks', id, looks }`],
+    ['a colour that is none', `{ kind: 'looks', id, looks: { ...looks, palette: ['red;}'] } }`],
     ['something else', `{ kind: 'facts' }`],
-  ])('reports %s is not believed, and killed', async (_, report) => {
+  ])('reports %s is not believed, and killed', async (what, report) => {
     const output = `{ index: 0, format: 'jpeg', width: 1, height: 1, frames: 1, bytes: 9, cpuMs: 1 }`;
+    const looks = `{ palette: [], thumbhash: 'AQIDBAU=', blurhash: 'L00000', perceptualHash: '0123456789abcdef', opaque: true }`;
     const entry = await program(
       'liar',
       `const output = ${output};
+       const looks = ${looks};
        process.on('message', ({ id }) => process.send(${report}));
        process.send({ kind: 'ready' });`,
     );
     await using rig = await WorkerRig.start({ entry });
     const source = { ...FACTS };
-    const job = { id: 'job', folder: 'job', source, transformations: [{ w: 1 }], bounds: BOUNDS_DEFAULT };
+    const asked = { transformations: [{ w: 1 }], looks: what !== 'looks that nobody asked for' };
+    const job = { id: 'job', folder: 'job', source, bounds: BOUNDS_DEFAULT, ...asked };
     await expect(rig.worker.run(job, GENEROUS)).rejects.toMatchObject({ reason: 'crashed', signal: 'SIGKILL' });
   });
 });

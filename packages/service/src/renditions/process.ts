@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Transformation } from '@safelight/contract';
 import { invariant } from '../core/invariant.ts';
+import { putFonts } from './fonts.ts';
 import type { Isolation } from './isolation.ts';
 import { planRender } from './plan.ts';
 import {
+  type Looks,
   type Output,
   type OutputFailure,
   type ProbeTask,
@@ -79,6 +81,8 @@ export interface RunLimits extends Limits {
 export interface RunResult {
   readonly outputs: readonly Output[];
   readonly failures: readonly OutputFailure[];
+  /** Present when it was asked for and the picture's pixels were at hand. */
+  readonly looks: Looks | undefined;
   readonly cpuMs: number;
   readonly peakRssBytes: number;
 }
@@ -107,8 +111,8 @@ export class WorkerDiedError extends Error {
 }
 
 /**
- * The whole environment of a worker: how its allocator holds memory. Left to itself it either keeps too much (712 MB
- * after 150 mixed originals, four at a time) or, with a small trim threshold, gives back the coefficients of every
+ * The whole environment of a worker: where its fonts are, and how its allocator holds memory. Left to itself it either
+ * keeps too much (712 MB after 150 mixed originals, four at a time) or, with a small trim threshold, gives back the coefficients of every
  * progressive JPEG and pays a fifth of its decode for clean pages. One arena that keeps its top cost 8 to 18 % less CPU
  * over 108 originals than two arenas trimmed at 128 kB, and idled with 160 MB instead of 110. Page faults of a 13 MP
  * progressive JPEG: 13,300 with the two, 3,900 with one that keeps 64 MB, 90 with one that keeps 128 MB and grows by 16.
@@ -118,6 +122,8 @@ export const WORKER_ENVIRONMENT = {
   MALLOC_TRIM_THRESHOLD_: '134217728',
   MALLOC_MMAP_THRESHOLD_: '33554432',
   MALLOC_TOP_PAD_: '16777216',
+  // Fonts lie in the scratch folder.
+  FONTCONFIG_PATH: '.',
 };
 /** Pixels lie outside V8's heap; what lies in it is small. */
 const NODE_FLAGS = ['--max-old-space-size=128'];
@@ -158,6 +164,7 @@ class ChildWorker implements WorkerProcess {
     const uid = isolation.uidBase === undefined ? undefined : isolation.uidBase + slot;
     this.slot = slot;
     this.scratch = prepareScratch(scratchDirectory, uid);
+    putFonts(scratchDirectory);
     this.#log = log;
     this.#rssBytesIdleMax = rssBytesIdleMax ?? RSS_BYTES_IDLE_MAX;
     this.#child = spawnWorker(entry ?? fileURLToPath(new URL('worker/main.ts', import.meta.url)), {
@@ -188,6 +195,7 @@ class ChildWorker implements WorkerProcess {
     const task: RenderTask = { kind: 'render', ...job, plan: planRender(job.source, transformations) };
     const outputs: Output[] = [];
     const failures: OutputFailure[] = [];
+    let looks: Looks | undefined;
     const told = new Set<number>();
     const tell = (index: number): void => {
       invariant(index < transformations.length && !told.has(index), `unexpected output ${index}`);
@@ -201,13 +209,16 @@ class ChildWorker implements WorkerProcess {
       } else if (report.kind === 'outputFailed') {
         tell(report.failure.index);
         failures.push(report.failure);
+      } else if (report.kind === 'looks') {
+        invariant(task.looks && !looks, 'unexpected looks');
+        looks = report.looks;
       } else {
         invariant(report.kind === 'done' && told.size === transformations.length, `unexpected ${report.kind}`);
         return { cpuMs: report.cpuMs, peakRssBytes: report.peakRssBytes };
       }
       return undefined;
     });
-    return { outputs, failures, ...done };
+    return { outputs, failures, looks, ...done };
   }
 
   probe(job: Omit<ProbeTask, 'kind'>, limits: Limits): Promise<ProbeResult> {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { BoundCrossed, Bounds } from './bounds.ts';
+import { type Cause, causeSchema } from './cause.ts';
+import { looksSchema } from './looks.ts';
 import type { RenderPlan } from './plan.ts';
 import { RENDERED_FORMATS, type SourceFacts, sourceFactsSchema } from './source.ts';
 
@@ -22,15 +24,8 @@ const REJECTION_CODES = [
 ] as const;
 export type RejectionCode = (typeof REJECTION_CODES)[number];
 
-const CAUSE_CODES = ['decode_failed', 'encode_failed', 'unsafe_svg', 'output_too_large', 'out_of_space'] as const;
-
 const count = z.int().min(1);
 const text = z.string().max(1_000);
-
-const causeSchema = z.object({ code: z.enum(CAUSE_CODES), message: text });
-
-/** Why an output was not made, in words that a person can act on. */
-export type Cause = Readonly<z.infer<typeof causeSchema>>;
 
 const rejectionSchema = z.object({
   code: z.enum(REJECTION_CODES),
@@ -80,6 +75,7 @@ export const reportSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ready') }),
   z.object({ kind: z.literal('output'), id: z.string(), output: outputSchema }),
   z.object({ kind: z.literal('outputFailed'), id: z.string(), failure: outputFailureSchema }),
+  z.object({ kind: z.literal('looks'), id: z.string(), looks: looksSchema }),
   z.object({ kind: z.literal('done'), id: z.string(), ...doneSchema.shape }),
   z.object({ kind: z.literal('facts'), id: z.string(), facts: sourceFactsSchema, cpuMs: milliseconds }),
   z.object({ kind: z.literal('rejected'), id: z.string(), rejection: rejectionSchema, cpuMs: milliseconds }),
@@ -94,7 +90,17 @@ export interface RenderTask {
   readonly source: SourceFacts;
   readonly plan: RenderPlan;
   readonly bounds: Bounds;
+  /** One for each image that an output lays over the picture; absent where none does. */
+  readonly marks?: readonly Mark[];
+  /** Whether to say what the original looks like, too. */
+  readonly looks?: boolean;
 }
+
+/** An image to lay over others: a file in the job's folder, or why there is none. */
+export type Mark = { readonly imageId: string } & (
+  | { readonly file: string; readonly source: SourceFacts }
+  | { readonly cause: Cause }
+);
 
 /** Say what `folder/original` is, without decoding it. */
 export interface ProbeTask {
@@ -106,4 +112,6 @@ export interface ProbeTask {
 
 export type Task = RenderTask | ProbeTask;
 
+export type { Cause } from './cause.ts';
+export type { Looks } from './looks.ts';
 export type { SourceFacts } from './source.ts';

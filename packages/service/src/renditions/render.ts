@@ -9,11 +9,12 @@ import { type ObjectStore, OutOfSpaceError } from '../ports/object-store.ts';
 import type { Bounds } from './bounds.ts';
 import { selectWork } from './end.sql.ts';
 import { endRenditions, type HeldJob, type JobResults } from './end.ts';
+import { putMarks } from './marks.ts';
 import type { MadeRendition, Rendition, RenditionCause } from './model.ts';
 import { readTransformation } from './order.ts';
 import { predictJob } from './predict.ts';
 import type { WorkerProcess } from './process.ts';
-import type { Output, SourceFacts } from './protocol.ts';
+import type { Looks, Output, SourceFacts } from './protocol.ts';
 import { ORIGINAL_FILE } from './scratch.ts';
 
 export interface RenderDeps {
@@ -38,6 +39,7 @@ interface WorkRow {
   readonly object_key: string;
   readonly bytes: number;
   readonly facts: SourceFacts;
+  readonly lacks_looks: boolean;
 }
 
 /** Outputs that took longer than this to make are made true before the rest of their job is done. */
@@ -64,18 +66,21 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
   try {
     await copyObjectTo(deps.store, first.object_key, join(folder.path, ORIGINAL_FILE));
     const transformations = rows.map((row) => readTransformation(row.transformation));
+    const marks = await putMarks(deps, job.tenantId, transformations, folder.path);
     const { deadlineMs } = predictJob(first.facts, transformations);
-    const { failures } = await worker.run(
+    const { failures, looks } = await worker.run(
       {
         id: `${job.jobId}-${job.token}`,
         folder: folder.name,
         source: first.facts,
         transformations,
         bounds: deps.bounds,
+        marks,
+        looks: first.lacks_looks,
       },
       { deadlineMs, rssBytesMax: deps.rssBytesMax, onOutput: (output) => ending.take(output) },
     );
-    return await ending.finish(failures);
+    return await ending.finish(failures, looks);
   } catch (error) {
     await ending.abandon();
     throw error;
@@ -118,14 +123,17 @@ class Ending {
       });
   }
 
-  async finish(failures: readonly { readonly index: number; readonly cause: RenditionCause }[]): Promise<number> {
+  async finish(
+    failures: readonly { readonly index: number; readonly cause: RenditionCause }[],
+    looks: Looks | undefined,
+  ): Promise<number> {
     await this.#chain;
     if (this.#failure !== undefined) throw this.#failure;
     // The machine's fault, not the picture's: another try may find room.
     const full = failures.find(({ cause }) => cause.code === 'out_of_space');
     if (full) throw new OutOfSpaceError(full.cause.message);
     const failed = failures.map(({ index, cause }) => ({ renditionId: this.#workAt(index).renditionId, cause }));
-    await this.#commit({ ready: this.#stored.splice(0), failed }, true);
+    await this.#commit({ ready: this.#stored.splice(0), failed, looks }, true);
     return this.#ended;
   }
 

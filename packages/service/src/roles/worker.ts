@@ -13,6 +13,7 @@ import {
   REAP_EVERY_MS,
   RENEW_EVERY_MS,
   type Release,
+  type Reservation,
   reapExpired,
   release,
   renew,
@@ -48,6 +49,11 @@ export interface WorkerRoleDeps extends RenderDeps {
 export interface WorkerRole {
   /** A job may be there: this process has committed one. */
   hint(): void;
+  /**
+   * Sets an idle worker aside for a job that is about to be put into the queue; undefined while there is none, or while
+   * others' jobs may wait. Whoever takes it runs a job on it or releases it, soon.
+   */
+  reserve(): Reservation | undefined;
   /** Worker processes that stand, and that should. */
   counts(): { readonly alive: number; readonly wanted: number; readonly busy: number };
   pids(): number[];
@@ -87,6 +93,8 @@ class Supervisor implements WorkerRole {
   readonly #timers: readonly NodeJS.Timeout[];
   #drained: (() => void) | undefined;
   #stopping = false;
+  /** Whether the last look into the queue found less than there was room for, and nothing has come since. */
+  #isQueueEmpty = false;
 
   constructor(deps: WorkerRoleDeps) {
     this.#deps = deps;
@@ -112,7 +120,26 @@ class Supervisor implements WorkerRole {
   }
 
   hint(): void {
+    this.#isQueueEmpty = false;
     this.#waker.hint();
+  }
+
+  reserve(): Reservation | undefined {
+    // A worker that is just free asks the queue first, or `live` jobs born here would let no other lane have a turn.
+    if (this.#stopping || !this.#isQueueEmpty || this.#memory.waiting > 0) return undefined;
+    const slot = this.#idle.pop();
+    if (!slot) return undefined;
+    return {
+      nodeId: this.#deps.nodeId,
+      run: (job) => {
+        this.#deps.metrics.jobWaitSeconds.observe({ lane: job.lane }, 0);
+        void this.#run({ job, slot });
+      },
+      release: () => {
+        this.#idle.push(slot);
+        this.hint();
+      },
+    };
   }
 
   counts() {
@@ -149,6 +176,7 @@ class Supervisor implements WorkerRole {
   /** Claims what idle slots can take; true when there was nothing for one of them. */
   async #claim(): Promise<boolean> {
     const free = Math.min(this.#idle.length, CLAIM_JOBS_MAX);
+    this.#isQueueEmpty = false;
     if (free === 0 || this.#stopping) return false;
     const { database, nodeId, metrics } = this.#deps;
     const jobs = await claim(database, nodeId, free);
@@ -158,7 +186,8 @@ class Supervisor implements WorkerRole {
       metrics.jobWaitSeconds.observe({ lane: job.lane }, job.waitedMs / 1000);
       void this.#run({ job, slot });
     }
-    return jobs.length < free;
+    this.#isQueueEmpty = jobs.length < free;
+    return this.#isQueueEmpty;
   }
 
   async #run(running: Running): Promise<void> {
@@ -181,7 +210,7 @@ class Supervisor implements WorkerRole {
       metrics.jobSeconds.observe({ outcome }, (clock.monotonic() - startedAt) / 1000);
       this.#running.delete(running);
       this.#idle.push(slot);
-      this.#waker.hint();
+      this.hint();
       if (this.#running.size === 0) this.#drained?.();
     }
   }

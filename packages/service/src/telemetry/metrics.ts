@@ -18,11 +18,7 @@ export function createMetrics() {
       ...common,
     }),
     uploadBytes: new Counter({ name: 'safelight_upload_bytes_total', help: 'Bytes of accepted originals.', ...common }),
-    deliveredBytes: new Counter({
-      name: 'safelight_delivered_bytes_total',
-      help: 'Bytes of delivered bodies.',
-      ...common,
-    }),
+    ...deliveryMetrics(common),
     jobSeconds: new Histogram({
       name: 'safelight_job_seconds',
       help: 'Time from the claim of a job to its end.',
@@ -59,6 +55,33 @@ export function createMetrics() {
     sweptObjects: new Counter({
       name: 'safelight_swept_objects_total',
       help: 'Objects that no row pointed at, removed by the janitor.',
+      ...common,
+    }),
+  };
+}
+
+function deliveryMetrics(common: { readonly registers: Registry[] }) {
+  return {
+    deliveredBytes: new Counter({
+      name: 'safelight_delivered_bytes_total',
+      help: 'Bytes of delivered bodies.',
+      ...common,
+    }),
+    deliveries: new Counter({
+      name: 'safelight_deliveries_total',
+      help: 'Delivered pictures, by where they were found: memory, facts (bytes from the store) or database.',
+      labelNames: ['found'],
+      ...common,
+    }),
+    deliveryCacheBytes: new Gauge({
+      name: 'safelight_delivery_cache_bytes',
+      help: 'Memory taken by small objects that are asked for often.',
+      ...common,
+    }),
+    purges: new Counter({
+      name: 'safelight_purges_total',
+      help: 'Keys that the cache in front was told to drop, and requests to it that failed.',
+      labelNames: ['outcome'],
       ...common,
     }),
   };

@@ -1,5 +1,14 @@
 /** Tenants, their keys, and who a request speaks for. */
 export { createKey, findKey, newKeySecret } from './keys.ts';
-export type { Principal, Tenant } from './model.ts';
+export { holdLocationSetting, setKeepsLocation } from './location.ts';
+export {
+  IIIF_ACCESS,
+  type IiifAccess,
+  type Principal,
+  type Tenant,
+  UNSIGNED_URLS,
+  type UnsignedUrls,
+} from './model.ts';
 export { DEMO_TENANT, provisionDemo } from './provision.ts';
-export { createTenant, findTenant, getTenant } from './tenants.ts';
+export { createTenant, findTenant, getTenant, setIiif, setUnsignedUrls } from './tenants.ts';
+export { listUrlKeys, retireUrlKey, rotateUrlKey, type UrlKey } from './url-keys.ts';

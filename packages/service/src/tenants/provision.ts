@@ -4,6 +4,7 @@ import type { Scope } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import { createKey, findKey, newKeySecret } from './keys.ts';
+import type { IiifAccess } from './model.ts';
 import { createTenant, findTenant } from './tenants.ts';
 
 /** The tenant that a fresh embedded installation has. */
@@ -18,16 +19,29 @@ const OPERATOR_KEY_FILE = 'operator-key';
  * @returns the demo tenant's key.
  */
 export async function provisionDemo(database: Database, clock: Clock, dataDirectory: string): Promise<string> {
-  await provision(database, clock, OPERATOR_TENANT, ['admin'], join(dataDirectory, OPERATOR_KEY_FILE));
-  return provision(database, clock, DEMO_TENANT, ['images:read', 'images:write'], join(dataDirectory, DEMO_KEY_FILE));
+  await provision(database, clock, join(dataDirectory, OPERATOR_KEY_FILE), {
+    slug: OPERATOR_TENANT,
+    scopes: ['admin'],
+  });
+  return provision(database, clock, join(dataDirectory, DEMO_KEY_FILE), {
+    slug: DEMO_TENANT,
+    scopes: ['images:read', 'images:write'],
+    iiif: 'open',
+  });
+}
+
+interface Provisioned {
+  readonly slug: string;
+  readonly scopes: readonly Scope[];
+  /** For a tenant that is made now. */
+  readonly iiif?: IiifAccess;
 }
 
 async function provision(
   database: Database,
   clock: Clock,
-  slug: string,
-  scopes: readonly Scope[],
   file: string,
+  { slug, scopes, iiif }: Provisioned,
 ): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
   if (await findKey(database, kept)) return kept;
@@ -36,7 +50,7 @@ async function provision(
   await rm(file, { force: true });
   await writeFile(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
   await database.transaction(async (tx) => {
-    const tenantId = (await findTenant(tx, slug))?.tenantId ?? (await createTenant(tx, clock, slug));
+    const tenantId = (await findTenant(tx, slug))?.tenantId ?? (await createTenant(tx, clock, slug, iiif));
     if (tenantId !== undefined) await createKey(tx, clock, { tenantId, secret, scopes });
   });
   return secret;

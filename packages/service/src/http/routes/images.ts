@@ -4,6 +4,7 @@ import { isId } from '../../core/ids.ts';
 import { deleteImage, getImage, type Image, type Lookup, listImages } from '../../images/index.ts';
 import { baseUrl, type HttpContext, tenantOf } from '../context.ts';
 import { followAsEvents, isDeletionTold } from '../event-stream.ts';
+import { forget } from '../forget.ts';
 import { takeKeyOf } from '../idempotent.ts';
 import { ProblemError } from '../problem.ts';
 import type { Received } from '../receive.ts';
@@ -61,7 +62,8 @@ async function create(context: HttpContext, request: FastifyRequest, reply: Fast
     key.letGo();
   }
   const ended = query.wait ? await waitForImage(context, reply, image, query.wait) : image;
-  const resource = toImageResource(ended, tenant, base);
+  // The answer is kept for repeats, where a tenant who no longer keeps locations would not find it.
+  const resource = toImageResource({ ...ended, location: undefined }, tenant, base);
   if (ended !== image) await key.amend(resource);
   return answer(reply, resource, base);
 }
@@ -93,7 +95,7 @@ async function remove(context: HttpContext, request: FastifyRequest) {
   const { tenantId, actor } = principal;
   const deleted = found(await deleteImage(database, clock, { tenantId, imageId, actor, address: request.ip }));
   hint('events');
-  context.deliveries.forget(tenantId, imageId);
+  forget(context, { tenantId, imageId });
   await store.remove(deleted.objectKeys).catch((error: unknown) => {
     log.warn({ err: error, imageId }, 'objects of a deleted image are left for the janitor');
   });

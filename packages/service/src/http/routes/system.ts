@@ -20,10 +20,11 @@ export function systemHandlers(context: HttpContext) {
         .send(body);
     },
     metrics: async (_request: FastifyRequest, reply: FastifyReply) => {
-      const { registry, waiters } = context.metrics;
+      const { registry, waiters, deliveryCacheBytes } = context.metrics;
       // The look behind readiness sets the figures of the queue.
       await context.readiness();
       waiters.set(context.waiters.count);
+      deliveryCacheBytes.set(context.objects.size);
       return reply.type(registry.contentType).send(await registry.metrics());
     },
     session: async (request: FastifyRequest, reply: FastifyReply) => {

@@ -10,10 +10,10 @@ import type { SourceFacts } from '../source.ts';
  */
 export function decodeOptions(
   source: SourceFacts,
-  { animated, bounds, lenient }: { animated: boolean; bounds: Bounds; lenient: boolean },
+  { animated, page, bounds, lenient }: { animated: boolean; page: number; bounds: Bounds; lenient: boolean },
 ): SharpOptions {
   return {
-    animated,
+    ...(animated ? { animated } : page > 0 && { page }),
     failOn: source.format === 'jpeg' && !lenient ? 'warning' : 'error',
     limitInputPixels: bounds.pixelsMax,
     limitInputChannels: CHANNELS_MAX,

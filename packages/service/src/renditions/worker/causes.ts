@@ -7,8 +7,19 @@ const CODES: readonly { readonly pattern: RegExp; readonly code: Cause['code'] }
   { pattern: /Processed image is too large/i, code: 'output_too_large' },
 ];
 
+/** An error whose meaning is known where it is thrown. */
+export class CauseError extends Error {
+  override readonly name = 'CauseError';
+  override readonly cause: Cause;
+  constructor(cause: Cause) {
+    super(cause.message);
+    this.cause = cause;
+  }
+}
+
 /** What an error of the library means, in one line; `otherwise` is the code when its words are not known. */
 export function causeOf(error: unknown, otherwise: Cause['code']): Cause {
+  if (error instanceof CauseError) return error.cause;
   const message = plainMessage(error);
   return { code: CODES.find(({ pattern }) => pattern.test(message))?.code ?? otherwise, message };
 }

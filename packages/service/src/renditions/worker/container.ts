@@ -21,6 +21,7 @@ const INSPECTORS: Readonly<Partial<Record<SourceFormat, (source: ByteSource) => 
   png: inspectPng,
   gif: inspectGif,
   webp: inspectWebp,
+  tiff: inspectTiff,
   avif: inspectBoxes,
   heic: inspectBoxes,
 };
@@ -122,4 +123,34 @@ async function inspectBoxes(source: ByteSource): Promise<Container> {
     meta ||= type === 'meta';
   }
   return meta && at <= source.size ? {} : truncated('the file is shorter than its boxes say: part of it is missing');
+}
+
+/** Pages that are counted: more than any bound, so that a chain of directories that runs in a circle crosses one. */
+const PAGES_COUNTED_MAX = 100_000;
+
+/** TIFF 6.0, section 2, and BigTIFF: a chain of directories, each of entries of one length. Their contents are the decoder's. */
+async function inspectTiff(source: ByteSource): Promise<Container> {
+  const head = await source.read(0, 16);
+  if (head.length < 16) return truncated('the TIFF ends inside its header');
+  const isBigEndian = head.toString('latin1', 0, 2) === 'MM';
+  const isBig = (isBigEndian ? head.readUInt16BE(2) : head.readUInt16LE(2)) === 43;
+  const { countBytes, entryBytes, offsetBytes } = isBig
+    ? { countBytes: 8, entryBytes: 20, offsetBytes: 8 }
+    : { countBytes: 2, entryBytes: 12, offsetBytes: 4 };
+  const read = async (at: number, bytes: number) => {
+    const field = await source.read(at, bytes);
+    if (field.length < bytes) return undefined;
+    // Beyond 48 bits no file reaches.
+    const low = Math.min(bytes, 6);
+    return isBigEndian ? field.readUIntBE(bytes - low, low) : field.readUIntLE(0, low);
+  };
+  let at = await read(isBig ? 8 : 4, offsetBytes);
+  let frames = 0;
+  while (at !== 0 && frames < PAGES_COUNTED_MAX) {
+    const entries = at === undefined ? undefined : await read(at, countBytes);
+    if (at === undefined || entries === undefined) return truncated('the TIFF ends before its pages do');
+    frames += 1;
+    at = await read(at + countBytes + entries * entryBytes, offsetBytes);
+  }
+  return frames === 0 ? corrupt('the TIFF holds no picture') : { frames };
 }

@@ -1,9 +1,11 @@
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type CreateText, type Sharp, type SharpOptions } from 'sharp';
 
 /** The imaging library, narrowed to what this process may do with it. The one import of it at run time. */
 export interface Decoder {
   /** A pipeline over a file (by path) or pixels or a checked SVG (by buffer). */
   open(input: string | Buffer, options: SharpOptions): Sharp;
+  /** A pipeline over letters. */
+  write(text: CreateText): Sharp;
   /** Whether the platform's build has the HEVC codec; the prebuilt one has not, for its patents. */
   readonly readsHeic: boolean;
 }
@@ -18,7 +20,12 @@ const LOADERS = [
   'VipsForeignLoadWebpFile',
   'VipsForeignLoadNsgifFile',
   'VipsForeignLoadHeifFile',
+  'VipsForeignLoadTiffFile',
   'VipsForeignLoadSvgBuffer',
+  // What this process itself has encoded, to see what became of it.
+  'VipsForeignLoadJpegBuffer',
+  'VipsForeignLoadWebpBuffer',
+  'VipsForeignLoadHeifBuffer',
 ];
 
 /** Sets the library up: one thread (one picture per core is faster than one picture on all), no cache, few loaders. */
@@ -29,6 +36,7 @@ export function loadDecoder(): Decoder {
   sharp.unblock({ operation: LOADERS });
   return {
     open: (input, options) => sharp(input, options),
+    write: (text) => sharp({ text }),
     readsHeic: sharp.format.heif.input.fileSuffix?.includes('.heic') ?? false,
   };
 }
@@ -38,5 +46,6 @@ export async function warmUp(decoder: Decoder): Promise<void> {
   const side = 8;
   const pixels = Buffer.alloc(side * side * 3, 128);
   const open = () => decoder.open(pixels, { raw: { width: side, height: side, channels: 3 } }).resize(side / 2);
-  for (const format of ['jpeg', 'png', 'webp', 'gif', 'avif'] as const) await open().toFormat(format).toBuffer();
+  for (const format of ['jpeg', 'png', 'webp', 'gif', 'avif', 'tiff'] as const)
+    await open().toFormat(format).toBuffer();
 }

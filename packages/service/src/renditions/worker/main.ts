@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Output, OutputFailure, Report, Task } from '../protocol.ts';
 import { ORIGINAL_FILE } from '../scratch.ts';
-import { becomeUser, dieWithSupervisor, volunteerForOutOfMemory } from './confine.ts';
+import { becomeUser, dieWithSupervisor, letDeliveryGoFirst, volunteerForOutOfMemory } from './confine.ts';
 import { type Decoder, loadDecoder, warmUp } from './decoder.ts';
 import { probe } from './probe.ts';
 import { render } from './render.ts';
@@ -14,6 +14,7 @@ import { render } from './render.ts';
  */
 dieWithSupervisor();
 volunteerForOutOfMemory();
+letDeliveryGoFirst();
 const decoder = loadDecoder();
 await warmUp(decoder);
 const uid = process.argv[2];
@@ -30,9 +31,10 @@ async function perform(decoder: Decoder, task: Task): Promise<void> {
     return say('facts' in probed ? { kind: 'facts', ...told, ...probed } : { kind: 'rejected', ...told, ...probed });
   }
   let sinceLast = stopwatch();
-  for await (const rendered of render(decoder, task, { original, fileOf: (index) => join(task.folder, `${index}`) })) {
+  for await (const rendered of render(decoder, task, { original, fileOf: (name) => join(task.folder, `${name}`) })) {
     const cpuMs = sinceLast();
-    if ('output' in rendered) sayOutput(task, { ...rendered.output, cpuMs });
+    if ('looks' in rendered) say({ kind: 'looks', id: task.id, ...rendered });
+    else if ('output' in rendered) sayOutput(task, { ...rendered.output, cpuMs });
     else sayFailure(task, { ...rendered.failure, cpuMs });
     sinceLast = stopwatch();
   }

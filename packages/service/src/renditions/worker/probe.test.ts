@@ -26,6 +26,7 @@ describe('the facts of an original', () => {
       hasProfile: true,
       progressive: false,
       palette: false,
+      header: { location: { latitude: 51.4772222, longitude: 0.0013889 } },
     });
   });
 
@@ -62,10 +63,10 @@ describe('the probe refuses', () => {
   ])('%s, as no image', async (_, bytes) => expect((await rig.rejection(bytes)).code).toBe('not_an_image'));
 
   it('a format that it knows but does not decode, and says what to send', async () => {
-    const tiff = Buffer.from('49492a0008000000000000000000', 'hex');
-    expect(await rig.rejection(tiff)).toEqual({
+    const bitmap = Buffer.concat([Buffer.from('BM'), Buffer.alloc(20)]);
+    expect(await rig.rejection(bitmap)).toEqual({
       code: 'unsupported_format',
-      message: 'the file is TIFF by its content; send JPEG, PNG, WebP, GIF, AVIF or SVG',
+      message: 'the file is BMP by its content; send JPEG, PNG, WebP, GIF, AVIF, TIFF or SVG',
     });
   });
 

@@ -1,17 +1,19 @@
 import type { Metadata, SharpOptions } from 'sharp';
 import { type BoundCrossed, type BoundName, type Bounds, boundCrossed } from '../bounds.ts';
+import type { HeaderFacts } from '../header.ts';
 import type { ProbeTask, Rejection, RejectionCode } from '../protocol.ts';
 import type { SourceFacts, SourceFormat } from '../source.ts';
 import { ByteSource } from './bytes.ts';
 import { plainMessage } from './causes.ts';
 import { inspectContainer } from './container.ts';
 import type { Decoder } from './decoder.ts';
+import { readExif } from './exif.ts';
 import { recognise, SIGNATURE_BYTES } from './signature.ts';
 import { svgDanger } from './svg.ts';
 
 export type Probed = { readonly facts: SourceFacts } | { readonly rejection: Rejection };
 
-const ACCEPTED = 'JPEG, PNG, WebP, GIF, AVIF or SVG';
+const ACCEPTED = 'JPEG, PNG, WebP, GIF, AVIF, TIFF or SVG';
 
 /**
  * What a file is, from its first bytes, its header and its container's structure: nothing is decoded. Refuses what is
@@ -68,14 +70,18 @@ async function readHeader(decoder: Decoder, input: string | Buffer, file: FileFa
     return reject('corrupt_header', `the ${file.format.toUpperCase()} header cannot be read: ${plainMessage(error)}`);
   }
   const facts = factsOf(file, metadata);
-  return crossed(facts, bounds) ?? { facts };
+  return crossed(facts, bounds, facts.format === 'tiff') ?? { facts };
 }
+
+/** Formats of several frames or pages. */
+const PAGED: ReadonlySet<SourceFormat> = new Set(['gif', 'webp', 'tiff']);
 
 type FileFacts = Pick<SourceFacts, 'format' | 'bytes'>;
 
 function factsOf({ format, bytes }: FileFacts, metadata: Metadata): SourceFacts {
-  const frames = format === 'gif' || format === 'webp' ? (metadata.pages ?? 1) : 1;
-  const orientation = frames > 1 ? 1 : (metadata.orientation ?? 1);
+  const frames = PAGED.has(format) ? (metadata.pages ?? 1) : 1;
+  const orientation = frames > 1 && format !== 'tiff' ? 1 : (metadata.orientation ?? 1);
+  const header = headerFacts(metadata, frames);
   return {
     format,
     bytes,
@@ -90,7 +96,17 @@ function factsOf({ format, bytes }: FileFacts, metadata: Metadata): SourceFacts 
     hasProfile: metadata.hasProfile,
     progressive: metadata.isProgressive,
     palette: metadata.isPalette,
+    ...(header && { header }),
   };
+}
+
+function headerFacts({ format, delay, loop, exif }: Metadata, frames: number): HeaderFacts | undefined {
+  const durationMs = Math.round((delay ?? []).reduce((sum, each) => sum + Math.max(0, each), 0));
+  const facts: HeaderFacts = {
+    ...(frames > 1 && format !== 'tiff' && { animation: { frames, durationMs, loop: Math.max(0, loop ?? 0) } }),
+    ...(exif && readExif(exif)),
+  };
+  return Object.keys(facts).length === 0 ? undefined : facts;
 }
 
 const BOUND_CODES: Readonly<Record<BoundName, RejectionCode>> = {
@@ -107,8 +123,12 @@ const BOUND_WORDS: Readonly<Record<BoundName, (actual: number, limit: number) =>
   svgBytesMax: (actual, limit) => `the SVG is ${actual} bytes long, more than the ${limit} allowed`,
 };
 
-function crossed(facts: Parameters<typeof boundCrossed>[0], bounds: Bounds) {
-  const bound = boundCrossed(facts, bounds);
+/** @param isPaged whether one page at a time is decoded, so that their pixels do not add up */
+function crossed(facts: Parameters<typeof boundCrossed>[0], bounds: Bounds, isPaged = false) {
+  const bound = isPaged
+    ? (boundCrossed({ ...facts, frames: 1 }, bounds) ??
+      boundCrossed({ width: 1, height: 1, frames: facts.frames }, bounds))
+    : boundCrossed(facts, bounds);
   return bound && rejectBound(bound);
 }
 

@@ -42,6 +42,7 @@ describe('the presets of a picture', () => {
     still: 'webp',
     modern: 'avif',
     vector: 'png',
+    pages: 'jpeg',
   };
 
   it.each(Object.entries(formats) as [PictureName, string][])('are made of %s, as %s', async (name, format) => {

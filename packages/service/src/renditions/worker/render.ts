@@ -1,33 +1,53 @@
 import { readFile, rm } from 'node:fs/promises';
-import type { Sharp } from 'sharp';
-import { type Animation, applyAll, applyDecode, applyOutput, decodeOptions, isHarmlessWarning } from '../ops/index.ts';
-import type { PlannedOutput, RenderPlan, Size, SizeGroup } from '../plan.ts';
-import type { Cause, Output, RenderTask } from '../protocol.ts';
-import type { SourceFacts } from '../source.ts';
+import { type Arrangement, arrange, type Picture, type PlannedOutput } from '../arrange.ts';
+import { type Base, baseOf, decodingOf } from '../base.ts';
+import type { Size } from '../geometry.ts';
+import {
+  type Animation,
+  type Credits,
+  decodeOptions,
+  firstFrame,
+  isHarmlessWarning,
+  type Operation,
+  operationsOf,
+  type Pixels,
+  type Step,
+  trimBox,
+} from '../ops/index.ts';
+import type { PlannedBase } from '../plan.ts';
+import type { Cause, Looks, Output, RenderTask } from '../protocol.ts';
 import { causeOf } from './causes.ts';
+import { readCredits } from './credits.ts';
 import type { Decoder } from './decoder.ts';
+import { looksOf } from './looks.ts';
+import { Overlays } from './overlays.ts';
+import { Developer, type Start } from './pipeline.ts';
 import { svgDanger } from './svg.ts';
 
 /** What came of one output: told as soon as it lies in its file. */
 export type Rendered =
   | { readonly output: Omit<Output, 'cpuMs'> }
-  | { readonly failure: { readonly index: number; readonly cause: Cause } };
+  | { readonly failure: { readonly index: number; readonly cause: Cause } }
+  /** After all outputs, since nobody waits for it. */
+  | { readonly looks: Looks };
 
 interface Job {
   readonly decoder: Decoder;
+  readonly developer: Developer;
   readonly task: RenderTask;
-  readonly source: SourceFacts;
-  readonly plan: RenderPlan;
   readonly input: string | Buffer;
-  readonly animation: Animation | undefined;
-  readonly fileOf: (index: number) => string;
+  readonly credits: Credits | undefined;
+  readonly fileOf: (name: number | string) => string;
 }
 
-/** Raw pixels of 8 bits, all frames below one another. */
-interface Pixels extends Size {
-  readonly data: Buffer;
-  readonly channels: 1 | 2 | 3 | 4;
-  readonly frames: number;
+/** One base of a job, when its size is known. */
+interface Work {
+  readonly job: Job;
+  readonly base: Base;
+  readonly arrangement: Arrangement;
+  readonly animation: Animation | undefined;
+  /** The shared pixels, where all of them had to be looked at already. */
+  readonly trimmed: Pixels | undefined;
 }
 
 /**
@@ -37,106 +57,192 @@ interface Pixels extends Size {
 export async function* render(
   decoder: Decoder,
   task: RenderTask,
-  { original, fileOf }: { original: string; fileOf: (index: number) => string },
+  { original, fileOf }: { original: string; fileOf: (name: number | string) => string },
 ): AsyncGenerator<Rendered> {
-  const { plan } = task;
-  const outputs = plan.groups.flatMap((group) => group.outputs);
-  const failAll = (cause: Cause): Rendered[] => outputs.map(({ index }) => ({ failure: { index, cause } }));
-  let shared: Pixels | undefined;
+  const { bases, failures } = task.plan;
+  for (const failure of failures) yield { failure };
+  if (bases.length === 0) return;
   let job: Job;
   try {
     const input = task.source.format === 'svg' ? await readFile(original) : original;
     const danger = typeof input === 'string' ? undefined : svgDanger(input);
-    if (danger !== undefined) return yield* failAll({ code: 'unsafe_svg', message: danger });
-    const animation = plan.animated ? await readAnimation(decoder, input) : undefined;
-    job = { decoder, task, source: task.source, plan, input, animation, fileOf };
-    if (!plan.streamed) shared = await decodeShared(job);
+    if (danger !== undefined) return yield* failAll(bases, { code: 'unsafe_svg', message: danger });
+    const developer = new Developer(decoder, new Overlays(decoder, task, fileOf));
+    const isCredited = bases.flatMap(outputsOf).some(({ credited }) => credited);
+    const credits = isCredited ? await readCredits(decoder, input) : undefined;
+    job = { decoder, developer, task, input, credits, fileOf };
   } catch (error) {
-    return yield* failAll(causeOf(error, 'decode_failed'));
+    return yield* failAll(bases, causeOf(error, 'decode_failed'));
   }
-  for (const group of plan.groups) yield* renderGroup(job, group, shared);
+  let looks: Looks | undefined;
+  for (const planned of bases) looks = (yield* renderBase(job, planned)) ?? looks;
+  if (looks) yield { looks };
 }
 
-async function* renderGroup(job: Job, group: SizeGroup, shared: Pixels | undefined): AsyncGenerator<Rendered> {
-  let pixels = shared;
-  for (const output of group.outputs) {
-    try {
-      if (pixels && group.outputs.length > 1 && !isOfSize(pixels, group.size))
-        pixels = await derive(job, pixels, group);
-      const bytes = pixels
-        ? await encodeFrom(job, pixels, group.size, output)
-        : await encodeStreamed(job, group.size, output);
-      const frames = output.animated ? job.source.frames : 1;
-      yield { output: { index: output.index, format: output.format, ...group.size, frames, bytes } };
-    } catch (error) {
-      await rm(job.fileOf(output.index), { force: true });
-      yield { failure: { index: output.index, cause: causeOf(error, pixels ? 'encode_failed' : 'decode_failed') } };
-    }
-  }
+function* failAll(bases: readonly PlannedBase[], cause: Cause): Generator<Rendered> {
+  for (const { index } of bases.flatMap(outputsOf)) yield { failure: { index, cause } };
 }
 
-/** The one decode: pixels of the largest output. */
-async function decodeShared(job: Job): Promise<Pixels> {
-  const step = { source: job.source, size: job.plan.decoded, output: undefined, animation: job.animation };
-  return decodeLeniently(job, (image) => rawPixels(applyDecode(image, step), step.size));
+function outputsOf({ arrangement, later }: PlannedBase): readonly PlannedOutput[] {
+  return later ? later.map(({ output }) => output) : arrangement.pictures.flatMap(({ outputs }) => outputs);
 }
 
-/** Another size from the shared pixels, once for all outputs that want it. */
-function derive(job: Job, pixels: Pixels, { size }: SizeGroup): Promise<Pixels> {
-  return rawPixels(openPixels(job.decoder, pixels).resize(size.width, size.height, { fit: 'fill' }), size);
-}
-
-async function encodeFrom(job: Job, pixels: Pixels, size: Size, output: PlannedOutput): Promise<number> {
-  const image = openPixels(job.decoder, output.animated ? pixels : firstFrame(pixels));
-  const step = { source: job.source, size, output, animation: job.animation };
-  return (await applyOutput(image, step).toFile(job.fileOf(output.index))).size;
-}
-
-function encodeStreamed(job: Job, size: Size, output: PlannedOutput): Promise<number> {
-  const step = { source: job.source, size, output, animation: job.animation };
-  return decodeLeniently(job, async (image) => (await applyAll(image, step).toFile(job.fileOf(output.index))).size);
-}
-
-/** Runs `work` on the opened source, and once more with less strictness when only a harmless warning stood against it. */
-async function decodeLeniently<T>(job: Job, work: (image: Sharp) => Promise<T>): Promise<T> {
-  const open = (lenient: boolean) =>
-    job.decoder.open(
-      job.input,
-      decodeOptions(job.source, { animated: job.plan.animated, bounds: job.task.bounds, lenient }),
-    );
+/** @returns what the picture looks like, if that is asked for and can be seen here */
+async function* renderBase(job: Job, planned: PlannedBase): AsyncGenerator<Rendered, Looks | undefined> {
+  let work: Work;
+  let shared: Pixels | undefined;
   try {
-    return await work(open(false));
+    const prepared = await prepare(job, planned);
+    if ('cause' in prepared) return yield* failAll([planned], prepared.cause);
+    work = prepared;
+    if (planned.later) for (const failure of work.arrangement.failures) yield { failure };
+    if (work.arrangement.pictures.length === 0) return undefined;
+    shared = work.trimmed ?? (work.arrangement.streamed ? undefined : await decode(work, work.arrangement.decoded));
   } catch (error) {
-    if (!(error instanceof Error && isHarmlessWarning(error.message))) throw error;
-    return work(open(true));
+    return yield* failAll([planned], causeOf(error, 'decode_failed'));
+  }
+  yield* renderPictures(work, shared);
+  return job.task.looks && shared && isWhole(work.base) ? looksOf(firstFrame(shared)) : undefined;
+}
+
+function isWhole({ page = 0, orient, rect, trimTolerance, isWide }: Base): boolean {
+  return page === 0 && orient === undefined && rect === undefined && trimTolerance === undefined && !isWide;
+}
+
+/** Finds out what the plan could not know: the size of a page, and what is left of a border. */
+async function prepare(
+  job: Job,
+  { base, animated, arrangement, later }: PlannedBase,
+): Promise<Work | { cause: Cause }> {
+  const animation = animated ? await readAnimation(job) : undefined;
+  const work: Work = { job, base, arrangement, animation, trimmed: undefined };
+  if (!later) return work;
+  const found = (base.page ?? 0) > 0 ? await findPage(job, base) : { base };
+  if ('cause' in found) return found;
+  const { source } = job.task;
+  const options = { isVector: source.format === 'svg' && base.trimTolerance === undefined, frames: source.frames };
+  const known: Work = { ...work, base: found.base };
+  if (base.trimTolerance === undefined) return { ...known, arrangement: arrange(found.base.size, later, options) };
+  const whole = await decode(known, found.base.size);
+  const box = trimBox(firstFrame(whole), base.trimTolerance);
+  const arranged = { ...known, base: { ...found.base, size: box }, arrangement: arrange(box, later, options) };
+  return { ...arranged, trimmed: await job.developer.cut(whole, box, stepOf(arranged, arranged.arrangement.decoded)) };
+}
+
+/** The base on the page that is asked for, whose size its own header tells. */
+async function findPage({ decoder, input, task }: Job, base: Base): ReturnType<typeof baseOfPage> {
+  return baseOfPage(
+    await decoder.open(input, { limitInputPixels: false, page: base.page ?? 0 }).metadata(),
+    task,
+    base,
+  );
+}
+
+async function baseOfPage(
+  { width, height, orientation = 1 }: Size & { readonly orientation?: number | undefined },
+  { bounds }: RenderTask,
+  base: Base,
+): Promise<ReturnType<typeof baseOf>> {
+  const pixels = width * height;
+  if (pixels > bounds.pixelsMax || Math.max(width, height) > bounds.sideMax) {
+    const message = `the page has ${width} × ${height} pixels, more than the ${bounds.pixelsMax} allowed`;
+    return { cause: { code: 'decode_failed', message } };
+  }
+  return baseOf(base, { stored: { width, height }, orientation });
+}
+
+async function* renderPictures(work: Work, shared: Pixels | undefined): AsyncGenerator<Rendered> {
+  const { pictures, order } = work.arrangement;
+  const waiting = new Map<number, Pixels>();
+  for (const [at, [place, outputPlace]] of order.entries()) {
+    const picture = pictures[place];
+    const output = picture?.outputs[outputPlace];
+    if (!picture || !output) continue;
+    try {
+      const pixels =
+        shared && picture.outputs.length > 1
+          ? (waiting.get(place) ?? (await develop(work, shared, picture)))
+          : undefined;
+      if (pixels) waiting.set(place, pixels);
+      const bytes = await write(work, { shared, pixels }, picture, output);
+      const frames = output.animated ? work.job.task.source.frames : 1;
+      yield { output: { index: output.index, format: output.format, ...picture.layout.size, frames, bytes } };
+    } catch (error) {
+      await rm(work.job.fileOf(output.index), { force: true });
+      yield { failure: { index: output.index, cause: causeOf(error, shared ? 'encode_failed' : 'decode_failed') } };
+    }
+    if (!order.slice(at + 1).some(([later]) => later === place)) waiting.delete(place);
   }
 }
 
-async function rawPixels(image: Sharp, size: Size): Promise<Pixels> {
-  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  return { data, ...size, channels: info.channels as Pixels['channels'], frames: info.height / size.height };
+/** The one decode. */
+function decode(work: Work, target: Size): Promise<Pixels> {
+  const step = stepOf(work, target);
+  const { developer } = work.job;
+  return fromSource(work, operationsOf('decode'), (start, way) => developer.toPixels(start, way, step));
 }
 
-function openPixels(decoder: Decoder, { data, width, height, channels, frames }: Pixels): Sharp {
-  const still = { width, height: height * frames, channels };
-  return decoder.open(data, {
-    // Every pixel was bounded when it was decoded.
-    limitInputPixels: false,
-    animated: frames > 1,
-    raw: frames > 1 ? { ...still, pageHeight: height } : still,
+/** The pixels of a picture, once for all outputs that want them. */
+function develop(work: Work, shared: Pixels, picture: Picture): Promise<Pixels> {
+  const pixels = picture.animated ? shared : firstFrame(shared);
+  return work.job.developer.toPixels({ pixels }, operationsOf('develop'), {
+    ...stepOf(work, work.arrangement.decoded),
+    picture,
   });
 }
 
-function firstFrame(pixels: Pixels): Pixels {
-  const bytes = pixels.width * pixels.height * pixels.channels;
-  return { ...pixels, data: pixels.data.subarray(0, bytes), frames: 1 };
+function write(
+  work: Work,
+  { shared, pixels }: { readonly shared: Pixels | undefined; readonly pixels: Pixels | undefined },
+  picture: Picture,
+  output: PlannedOutput,
+): Promise<number> {
+  const { job, arrangement } = work;
+  const step: Step = { ...stepOf(work, arrangement.decoded), picture, output };
+  const path = job.fileOf(output.index);
+  if (pixels) return job.developer.toFile({ pixels }, operationsOf('write'), step, path);
+  if (shared) {
+    const start = { pixels: picture.animated ? shared : firstFrame(shared) };
+    return job.developer.toFile(start, operationsOf('developAndWrite'), step, path);
+  }
+  return fromSource(work, operationsOf('all'), (start, way) => job.developer.toFile(start, way, step, path));
 }
 
-function isOfSize(pixels: Pixels, size: Size): boolean {
-  return pixels.width === size.width && pixels.height === size.height;
+function stepOf({ job, base, animation }: Work, decoded: Size): Step {
+  const { source } = job.task;
+  return {
+    source,
+    base,
+    decoding: decodingOf(source, base, decoded),
+    decoded,
+    picture: undefined,
+    output: undefined,
+    animation,
+    credits: job.credits,
+  };
 }
 
-async function readAnimation(decoder: Decoder, input: string | Buffer): Promise<Animation> {
+/** Runs `work` on the opened source, and once more with less strictness when only a harmless warning stood against it. */
+async function fromSource<T>(
+  { job, base, animation }: Work,
+  way: readonly Operation[],
+  run: (start: Start, way: readonly Operation[]) => Promise<T>,
+): Promise<T> {
+  const { source, bounds } = job.task;
+  const animated = animation !== undefined;
+  const open = (lenient: boolean): Start => {
+    const options = decodeOptions(source, { animated, page: base.page ?? 0, bounds, lenient });
+    return { image: job.decoder.open(job.input, options), frames: animated ? source.frames : 1 };
+  };
+  try {
+    return await run(open(false), way);
+  } catch (error) {
+    if (!(error instanceof Error && isHarmlessWarning(error.message))) throw error;
+    return run(open(true), way);
+  }
+}
+
+async function readAnimation({ decoder, input }: Job): Promise<Animation> {
   const { delay, loop } = await decoder.open(input, { limitInputPixels: false }).metadata();
   return { delaysMs: delay ?? [], loop: loop ?? 0 };
 }

@@ -1,0 +1,132 @@
+import { canonicalTransformation, type Transformation } from '@safelight/contract';
+
+/** Where an image is delivered. */
+export interface ImageAddress {
+  /** Where Safelight, or the CDN in front of it, answers, such as `https://images.example.org`. */
+  readonly baseUrl: string | URL;
+  /** The tenant's short name. */
+  readonly tenant: string;
+  /** The image's id. */
+  readonly image: string;
+}
+
+export interface SignedAddress extends ImageAddress {
+  /** A URL key of the tenant: 32 bytes, or these in base64url, as `safelight url-key` prints them. */
+  readonly key: string | Uint8Array;
+}
+
+export interface UrlOptions {
+  /** Until when the URL is good; a number is in seconds since 1970. Absent: as long as its key is. */
+  readonly expires?: Date | number | undefined;
+  /** Name under which browsers save the picture instead of showing it. */
+  readonly dl?: string | undefined;
+  /** The rendition's version, as the API tells it: makes the answer immutable. */
+  readonly v?: string | undefined;
+}
+
+/** The same picture for different screens: by the width of the slot in pixels, or by pixels of the screen in one of CSS. */
+export type Variants = { readonly widths: readonly number[] } | { readonly densities: readonly number[] };
+
+/** The URL of any rendition, unsigned: good where the tenant allows unsigned URLs. */
+export function imageUrl(address: ImageAddress, transformation: Transformation, options: UrlOptions = {}): string {
+  return `${baseOf(address)}${pathOf(address, transformation, options)}`;
+}
+
+/**
+ * The URL of any rendition, signed: HMAC-SHA-256 over path and query, in base64url, as the last parameter `s`. A
+ * signing key makes everything that its holder asks for: it belongs to servers, not to pages.
+ * @throws TypeError when the key has not 32 bytes.
+ */
+export async function signUrl(
+  address: SignedAddress,
+  transformation: Transformation,
+  options: UrlOptions = {},
+): Promise<string> {
+  const [url = ''] = await signPaths(address, [pathOf(address, transformation, options)]);
+  return url;
+}
+
+/** The `srcset` of an unsigned picture, such as `https://…?fit=max&w=320 320w, https://…?fit=max&w=640 640w`. */
+export function srcset(
+  address: ImageAddress,
+  transformation: Transformation,
+  variants: Variants,
+  options: UrlOptions = {},
+): string {
+  return variantsOf(transformation, variants)
+    .map(([variant, descriptor]) => `${imageUrl(address, variant, options)} ${descriptor}`)
+    .join(', ');
+}
+
+/** The same, signed. */
+export async function signSrcset(
+  address: SignedAddress,
+  transformation: Transformation,
+  variants: Variants,
+  options: UrlOptions = {},
+): Promise<string> {
+  const all = variantsOf(transformation, variants);
+  const urls = await signPaths(
+    address,
+    all.map(([variant]) => pathOf(address, variant, options)),
+  );
+  return all.map(([, descriptor], index) => `${urls[index]} ${descriptor}`).join(', ');
+}
+
+function variantsOf(transformation: Transformation, variants: Variants): (readonly [Transformation, string])[] {
+  const { w, h, dpr = 1 } = transformation;
+  if ('densities' in variants) {
+    return variants.densities.map((density) => [{ ...transformation, dpr: dpr * density }, `${density}x`]);
+  }
+  return variants.widths.map((width) => {
+    // A box keeps its proportions.
+    const height = w !== undefined && h !== undefined ? { h: Math.max(1, Math.round((h * width) / w)) } : {};
+    return [{ ...transformation, w: width, ...height }, `${width}w`];
+  });
+}
+
+function baseOf({ baseUrl }: ImageAddress): string {
+  return String(baseUrl).replace(/\/+$/, '');
+}
+
+/** Path and query as Safelight sees them: what is signed. */
+function pathOf({ tenant, image }: ImageAddress, transformation: Transformation, options: UrlOptions): string {
+  const { v, expires, dl } = options;
+  const seconds = expires instanceof Date ? Math.floor(expires.getTime() / 1_000) : expires;
+  const query = [
+    canonicalTransformation(transformation),
+    v === undefined ? '' : `v=${encodeURIComponent(v)}`,
+    seconds === undefined ? '' : `expires=${seconds}`,
+    dl === undefined ? '' : `dl=${encodeURIComponent(dl)}`,
+  ].filter((part) => part !== '');
+  const path = `/i/${encodeURIComponent(tenant)}/${encodeURIComponent(image)}`;
+  return query.length > 0 ? `${path}?${query.join('&')}` : path;
+}
+
+const KEY_BYTES = 32;
+
+async function signPaths(address: SignedAddress, paths: readonly string[]): Promise<string[]> {
+  const bytes = typeof address.key === 'string' ? decodeBase64Url(address.key) : Uint8Array.from(address.key);
+  if (bytes.length !== KEY_BYTES) throw new TypeError(`a URL key has ${KEY_BYTES} bytes, not ${bytes.length}`);
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign']);
+  const base = baseOf(address);
+  return Promise.all(
+    paths.map(async (path) => {
+      const signature = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(path));
+      return `${base}${path}${path.includes('?') ? '&' : '?'}s=${encodeBase64Url(new Uint8Array(signature))}`;
+    }),
+  );
+}
+
+function encodeBase64Url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
+}
+
+function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text.trim().replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}

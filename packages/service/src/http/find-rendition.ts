@@ -1,0 +1,79 @@
+import type { FastifyReply } from 'fastify';
+import type { Delivery, Lookup } from '../images/index.ts';
+import type { HttpContext } from './context.ts';
+import { type Found, toDeliverable } from './deliverable.ts';
+import { ProblemError } from './problem.ts';
+import { goneSignal } from './wait.ts';
+
+/** What a URL names: one image under one transformation. */
+export interface Wanted {
+  readonly tenantId: string;
+  readonly imageId: string;
+  /** In canonical form. */
+  readonly transformation: string;
+}
+
+/**
+ * The object of a rendition: from memory; from the database once it is ready, waiting for it as long as it may; made
+ * for this request if nobody has asked for it before.
+ * @throws ProblemError when there is none, it has failed, or the time is up.
+ */
+export async function findRendition(context: HttpContext, reply: FastifyReply, wanted: Wanted): Promise<Found> {
+  const { tenantId, imageId, transformation } = wanted;
+  const cached = context.deliveries.get(tenantId, imageId, transformation);
+  if (cached) return { object: cached, foundIn: 'facts', waitMs: 0 };
+  const { lookup, waitMs } = await awaitRendition(context, reply, wanted);
+  const object = toDeliverable(tenantId, imageId, lookup);
+  if (object) return { object, foundIn: 'database', waitMs };
+  const rendition = lookup.state === 'found' ? lookup.value.rendition : undefined;
+  if (rendition?.state === 'failed') {
+    const { cause } = rendition;
+    throw new ProblemError('rendition_failed', { ...(cause && { cause, detail: cause.message }) });
+  }
+  throw stillPending();
+}
+
+/** Looks until the rendition has ended. */
+async function awaitRendition(
+  context: HttpContext,
+  reply: FastifyReply,
+  { tenantId, imageId, transformation }: Wanted,
+): Promise<{ lookup: Lookup<Delivery>; waitMs: number }> {
+  const { clock, waiters, limits, deliveries, orders } = context;
+  const since = clock.monotonic();
+  const until = since + limits.waitMs;
+  let signal: AbortSignal | undefined;
+  let hurried = false;
+  for (;;) {
+    const lookup = hurried
+      ? await orders.lookAnew(tenantId, imageId, transformation)
+      : await deliveries.look(tenantId, imageId, transformation);
+    if (lookup.state !== 'found') throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
+    let { rendition } = lookup.value;
+    if (rendition && rendition.state !== 'pending') {
+      const waitMs = hurried ? clock.monotonic() - since : 0;
+      if (hurried) orders.noteWait(tenantId, waitMs);
+      return { lookup, waitMs };
+    }
+    if (!hurried) {
+      hurried = true;
+      rendition = (await orders.order(tenantId, lookup.value, transformation))?.rendition;
+      if (!rendition) continue;
+    }
+    signal ??= goneSignal(reply);
+    const leftMs = until - clock.monotonic();
+    if (leftMs <= 0) orders.noteWait(tenantId, limits.waitMs);
+    if (!rendition || leftMs <= 0 || signal.aborted || context.closing.aborted) throw stillPending();
+    // Between the look and the wait the rendition may have ended: the poll behind the wait finds out.
+    const { renditionId } = rendition;
+    const gone = signal;
+    await orders.awaiting(tenantId, renditionId, () => waiters.wait(tenantId, renditionId, leftMs, gone));
+  }
+}
+
+function stillPending(): ProblemError {
+  return new ProblemError('rendition_pending', {
+    detail: 'Ask again; the request will wait again.',
+    retryAfterSeconds: 1,
+  });
+}

@@ -1,0 +1,119 @@
+import { ByteSemaphore } from '../core/byte-semaphore.ts';
+import { PlacesTakenError, TenantPlaces } from '../core/tenant-places.ts';
+import { type Delivery, type Hurried, hurryRendition, type Lookup } from '../images/index.ts';
+import { predictJob, readTransformation } from '../renditions/index.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { HttpDeps } from './deps.ts';
+import { PendingLimit } from './pending-limit.ts';
+import { ProblemError } from './problem.ts';
+
+/** Of the pool's 16 connections, the rest is for who reads, and for the workers, who must bring the orders to an end. */
+const ORDERS_AT_ONCE = 4;
+/** Each takes some 10 ms: whoever comes later would wait for more than two seconds to be told that there is no room. */
+const ORDERS_MAX = 256;
+/**
+ * Orders of renditions that requests wait for. However many of this node's requests want the same one, it is ordered
+ * once and looked at once when it has ended; other nodes' orders meet this one at the original's lock. No request's
+ * end ends what others share.
+ */
+export class Orders {
+  readonly #deps: Pick<HttpDeps, 'database' | 'clock' | 'limits' | 'hint' | 'reserve'>;
+  readonly #deliveries: Deliveries;
+  readonly #pending: PendingLimit;
+  /** Every order of a tenant charges one account: those at once hold a connection each while they wait for each other. */
+  readonly #places = new TenantPlaces('orders', ORDERS_MAX);
+  readonly #turns = new ByteSemaphore({ bytesMax: ORDERS_AT_ONCE, waitersMax: ORDERS_MAX });
+  readonly #ordered = new Map<string, Promise<Hurried | undefined>>();
+  /** By tenant: renditions that this node's requests wait for, and how many requests. */
+  readonly #awaited = new Map<string, Map<string, number>>();
+  readonly #looks = new Map<string, Promise<Lookup<Delivery>>>();
+
+  constructor(deps: Pick<HttpDeps, 'database' | 'clock' | 'limits' | 'hint' | 'reserve'>, deliveries: Deliveries) {
+    this.#deps = deps;
+    this.#deliveries = deliveries;
+    this.#pending = new PendingLimit(deps.limits);
+  }
+
+  /**
+   * Sees to it that the rendition is made soon.
+   * @returns undefined when the original is gone meanwhile.
+   * @throws ProblemError when it can never be made here, PlacesTakenError when too many are pending.
+   */
+  order(tenantId: string, delivery: Delivery, transformation: string): Promise<Hurried | undefined> {
+    const key = `${tenantId} ${delivery.originalId} ${transformation}`;
+    return shared(this.#ordered, key, () => this.#order(tenantId, delivery, transformation));
+  }
+
+  /** What stands at the URL after something is known to have happened to it; who hears of it together looks together. */
+  lookAnew(tenantId: string, imageId: string, transformation: string): Promise<Lookup<Delivery>> {
+    const key = `${tenantId} ${imageId} ${transformation}`;
+    return shared(this.#looks, key, () => this.#deliveries.lookAnew(tenantId, imageId, transformation));
+  }
+
+  /** Runs a wait for a rendition; until it ends, the rendition counts as pending without a look at the database. */
+  async awaiting(tenantId: string, renditionId: string, wait: () => Promise<unknown>): Promise<void> {
+    const awaited = this.#awaited.get(tenantId) ?? new Map<string, number>();
+    this.#awaited.set(tenantId, awaited.set(renditionId, (awaited.get(renditionId) ?? 0) + 1));
+    try {
+      await wait();
+    } finally {
+      const left = (awaited.get(renditionId) ?? 0) - 1;
+      if (left > 0) awaited.set(renditionId, left);
+      else awaited.delete(renditionId);
+      if (awaited.size === 0 && this.#awaited.get(tenantId) === awaited) this.#awaited.delete(tenantId);
+    }
+  }
+
+  /** A request has waited this long for what it ordered, whether in vain or not. */
+  noteWait(tenantId: string, waitedMs: number): void {
+    this.#pending.note(waitedMs, this.#awaited.get(tenantId)?.size ?? 0);
+  }
+
+  /** What is known here to be too much needs no transaction to be refused: at four times the capacity most of it is. */
+  #refuseBeforehand(tenantId: string): void {
+    const actual = this.#awaited.get(tenantId)?.size ?? 0;
+    const { limit } = this.#pending;
+    if (actual >= limit) throw new PlacesTakenError({ name: 'pendingRenditionsOfTenantMax', limit, actual });
+  }
+
+  async #order(tenantId: string, delivery: Delivery, transformation: string): Promise<Hurried | undefined> {
+    const { database, clock, limits, hint, reserve } = this.#deps;
+    const isNew = !delivery.rendition;
+    if (isNew) {
+      refuseHeavy(delivery, transformation, limits.jobBytesMax);
+      this.#refuseBeforehand(tenantId);
+    }
+    const leave = this.#places.take(tenantId);
+    let hurried: Hurried | undefined;
+    try {
+      const done = await this.#turns.acquire(1);
+      hurried = await hurryRendition(database, clock, tenantId, delivery, transformation, {
+        pendingMax: this.#pending.limit,
+        reservation: isNew ? reserve() : undefined,
+      }).finally(done);
+    } finally {
+      leave();
+    }
+    if (hurried && !hurried.isRunning) hint('jobs');
+    return hurried;
+  }
+}
+
+/** One promise for all who ask while it is under way. */
+function shared<T>(under: Map<string, Promise<T>>, key: string, begin: () => Promise<T>): Promise<T> {
+  const standing = under.get(key);
+  if (standing) return standing;
+  const begun = begin().finally(() => under.delete(key));
+  under.set(key, begun);
+  return begun;
+}
+
+/** What could never be rendered here is refused at once, and leaves no row. */
+function refuseHeavy({ source }: Delivery, transformation: string, jobBytesMax: number): void {
+  const { bytes } = predictJob(source, [readTransformation(transformation)]);
+  if (bytes <= jobBytesMax) return;
+  throw new ProblemError('rendition_failed', {
+    detail: 'To make it would take more memory than a picture may.',
+    bound: { name: 'jobBytesMax', limit: jobBytesMax, actual: bytes },
+  });
+}

@@ -1,0 +1,131 @@
+import {
+  canonicalTransformation,
+  DELIVERY_PARAMETERS,
+  parseTransformation,
+  type Transformation,
+  type TransformationProblem,
+} from '@safelight/contract';
+import { CLIENT_HINTS, type ClientHint } from './client-hints.ts';
+import { ProblemError } from './problem.ts';
+
+/** What the URL of a delivery asks for. */
+export interface Requested {
+  /** As it was asked for; what the client's headers make of it comes later. */
+  readonly asked: Transformation;
+  /** In canonical form. */
+  readonly transformation: string;
+  readonly delivery: DeliveryWishes;
+}
+
+/** What a URL says besides the transformation; no part of a rendition's digest. */
+export interface DeliveryWishes {
+  /** A prefix of the rendition's digest, hexadecimal: what it names never changes. */
+  readonly v?: string;
+  /** Milliseconds since 1970. */
+  readonly expires?: number;
+  /** Name under which the client saves the picture. */
+  readonly dl?: string;
+  /** What is left to the service. */
+  readonly auto?: ReadonlySet<'format' | 'compress'>;
+  /** Client hints that may change the transformation. */
+  readonly ch?: ReadonlySet<ClientHint>;
+}
+
+type Wish = keyof DeliveryWishes;
+
+const READERS: { readonly [Name in Wish]: (text: string) => DeliveryWishes[Name] } = {
+  v: (text) => (/^[0-9a-f]{8,64}$/.test(text) ? text : undefined),
+  expires: (text) => (/^\d{1,11}$/.test(text) ? Number(text) * 1_000 : undefined),
+  dl: (text) => (/^\P{Cc}{1,255}$/u.test(text) && text.isWellFormed() ? text : undefined),
+  auto: (text) => someOf(text, ['format', 'compress']),
+  ch: (text) => someOf(text.toLowerCase(), CLIENT_HINTS),
+};
+
+/** A list of some of `names`, each at most once; undefined when it is something else. */
+function someOf<const Name extends string>(text: string, names: readonly Name[]): ReadonlySet<Name> | undefined {
+  const words = text.split(',');
+  const some = new Set(names.filter((name) => words.includes(name)));
+  return some.size === words.length ? some : undefined;
+}
+
+/**
+ * Reads a query as it was sent, its signature already taken off: the one place where a request becomes a
+ * transformation.
+ * @throws ProblemError that names each parameter which is wrong, and what would have been accepted.
+ */
+export function readRequested(query: string): Requested {
+  const entries = decodeQuery(query);
+  const { delivery, rest, problems } = takeWishes(entries);
+  const parsed = parseTransformation(rest);
+  if (!parsed.ok) problems.push(...parsed.problems);
+  if (!parsed.ok || problems.length > 0) throw refusal(problems);
+  return { asked: parsed.transformation, transformation: canonicalTransformation(parsed.transformation), delivery };
+}
+
+/** The same for a URL whose transformation is fixed by its path. */
+export function readWishes(query: string): DeliveryWishes {
+  const { delivery, rest, problems } = takeWishes(decodeQuery(query));
+  const [first] = rest;
+  if (first) problems.push({ parameter: shown(first[0]), allowed: `nothing but ${Object.keys(READERS).join(', ')}` });
+  if (problems.length > 0) throw refusal(problems);
+  return delivery;
+}
+
+function takeWishes(entries: readonly (readonly [string, string])[]) {
+  const problems: TransformationProblem[] = [];
+  const wishes = new Map<Wish, DeliveryWishes[Wish]>();
+  const rest: (readonly [string, string])[] = [];
+  for (const [name, text] of entries) {
+    if (name === 's') problems.push({ parameter: 's', allowed: DELIVERY_PARAMETERS.s.allowed });
+    else if (!isWish(name)) rest.push([name, text]);
+    else if (wishes.has(name)) problems.push({ parameter: name, allowed: 'once only' });
+    else {
+      wishes.set(name, READERS[name](text));
+      if (wishes.get(name) === undefined) {
+        problems.push({ parameter: name, allowed: DELIVERY_PARAMETERS[name].allowed });
+      }
+    }
+    if (problems.length >= PROBLEMS_MAX) break;
+  }
+  return { delivery: Object.fromEntries(wishes) as DeliveryWishes, rest, problems };
+}
+
+/** An answer names this many problems; a URL can hold thousands. */
+const PROBLEMS_MAX = 16;
+const NAME_CHARACTERS_MAX = 64;
+
+function isWish(name: string): name is Wish {
+  return Object.hasOwn(READERS, name);
+}
+
+function shown(name: string): string {
+  return name.length > NAME_CHARACTERS_MAX ? `${name.slice(0, NAME_CHARACTERS_MAX)}…` : name;
+}
+
+function refusal(problems: readonly TransformationProblem[]): ProblemError {
+  const [first] = problems;
+  return new ProblemError('request_invalid', {
+    detail: first && `${first.parameter}: takes ${first.allowed}.`,
+    parameters: problems.slice(0, PROBLEMS_MAX),
+  });
+}
+
+/** Names and values, decoded once: a `+` is a space, and what is no UTF-8 is an error instead of a guess. */
+function decodeQuery(query: string): (readonly [string, string])[] {
+  return query
+    .split('&')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const at = part.indexOf('=');
+      const name = at < 0 ? part : part.slice(0, at);
+      return [decode(name, name), decode(at < 0 ? '' : part.slice(at + 1), name)] as const;
+    });
+}
+
+function decode(text: string, name: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    throw refusal([{ parameter: shown(name), allowed: 'UTF-8 with percent-encoding' }]);
+  }
+}

@@ -1,0 +1,31 @@
+import { PlacesTakenError } from '../core/tenant-places.ts';
+import type { Transaction } from '../db/database.ts';
+import { countPending } from './pending.sql.ts';
+
+/**
+ * What one picture's jobs may owe to people who wait: a page's widths in three formats are half of it, and a job of that
+ * many outputs still ends within its deadline.
+ */
+const OF_ORIGINAL_MAX = 64;
+
+/**
+ * Refuses a further rendition while a tenant has as many as it may have that somebody waits for and that are not made:
+ * URLs can be thought up faster than pictures can be made. Orders at the same moment may pass together.
+ * @throws PlacesTakenError with the bound.
+ */
+export async function refuseFlood(
+  tx: Transaction,
+  tenantId: string,
+  originalId: string,
+  ofTenantMax: number,
+): Promise<void> {
+  const values = [tenantId, originalId, ofTenantMax];
+  const [row] = await tx.query<{ of_tenant: number; of_original: number }>(countPending, values);
+  const { of_tenant: ofTenant, of_original: ofOriginal } = row ?? { of_tenant: 0, of_original: 0 };
+  if (ofTenant >= ofTenantMax) {
+    throw new PlacesTakenError({ name: 'pendingRenditionsOfTenantMax', limit: ofTenantMax, actual: ofTenant });
+  }
+  if (ofOriginal >= OF_ORIGINAL_MAX) {
+    throw new PlacesTakenError({ name: 'pendingRenditionsOfImageMax', limit: OF_ORIGINAL_MAX, actual: ofOriginal });
+  }
+}

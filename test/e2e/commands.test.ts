@@ -93,6 +93,9 @@ describe('beside a running node', () => {
     const { stdout } = await safelight(['url', id, 'w=33', 'fm=png', '--expires', '1h', '--url', node.url], env);
     expect(stdout).toMatch(/\?fit=max&fm=png&w=33&expires=\d+&s=[\w-]{43}\n$/);
     expect((await fetch(stdout.trim())).headers.get('content-type')).toBe('image/png');
+    const left = await safelight(['url', id, 'w=34', 'auto=format', 'ch=dpr', '--url', node.url], env);
+    expect((await fetch(left.stdout.trim())).headers.get('vary')).toBe('Accept, Sec-CH-DPR, DPR');
+    expect(await safelight(['url', id, 'auto=size'], env)).toMatchObject({ code: 2 });
     expect(await safelight(['url', id, 'w=0'], env)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('w takes'),

@@ -39,6 +39,16 @@ describe('the test vectors', () => {
   });
 });
 
+describe('what is left to the service', () => {
+  it('stands in the URL and is signed with it', async () => {
+    const left = { auto: ['format', 'compress'], ch: ['width', 'save-data'] } as const;
+    const url = imageUrl(ADDRESS, { w: 800 }, left);
+    expect(new URL(url).search).toBe('?fit=max&w=800&auto=format,compress&ch=width,save-data');
+    expect((await signUrl({ ...ADDRESS, key: KEY }, { w: 800 }, left)).startsWith(`${url}&s=`)).toBe(true);
+    expect(imageUrl(ADDRESS, { w: 800 }, { auto: [], ch: [] })).toBe(imageUrl(ADDRESS, { w: 800 }));
+  });
+});
+
 describe('the programs of the document', () => {
   const INTERPRETERS = [
     { language: 'python', command: 'python3', file: 'sign.py', args: [] },

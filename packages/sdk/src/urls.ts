@@ -20,6 +20,10 @@ export interface UrlOptions {
   readonly expires?: Date | number | undefined;
   /** Name under which browsers save the picture instead of showing it. */
   readonly dl?: string | undefined;
+  /** What is left to the service: the format, by what each client accepts, and the quality. */
+  readonly auto?: readonly ('format' | 'compress')[] | undefined;
+  /** Client hints that are honoured. */
+  readonly ch?: readonly ('width' | 'dpr' | 'save-data')[] | undefined;
   /** The rendition's version, as the API tells it: makes the answer immutable. */
   readonly v?: string | undefined;
 }
@@ -91,10 +95,12 @@ function baseOf({ baseUrl }: ImageAddress): string {
 
 /** Path and query as Safelight sees them: what is signed. */
 function pathOf({ tenant, image }: ImageAddress, transformation: Transformation, options: UrlOptions): string {
-  const { v, expires, dl } = options;
+  const { auto = [], ch = [], v, expires, dl } = options;
   const seconds = expires instanceof Date ? Math.floor(expires.getTime() / 1_000) : expires;
   const query = [
     canonicalTransformation(transformation),
+    auto.length === 0 ? '' : `auto=${auto.join(',')}`,
+    ch.length === 0 ? '' : `ch=${ch.join(',')}`,
     v === undefined ? '' : `v=${encodeURIComponent(v)}`,
     seconds === undefined ? '' : `expires=${seconds}`,
     dl === undefined ? '' : `dl=${encodeURIComponent(dl)}`,

@@ -1,4 +1,4 @@
-import { parseTransformation, type Transformation } from '@safelight/contract';
+import { parseTransformation } from '@safelight/contract';
 import { signUrl } from '@safelight/sdk';
 import type { Command } from 'commander';
 import { listTenantUrlKeys } from '../compose.ts';
@@ -33,7 +33,7 @@ export function addUrl(program: Command): void {
 
 async function print(image: string, parameters: readonly string[], options: UrlOptions): Promise<void> {
   const config = readSettings({});
-  const transformation = readParameters(parameters);
+  const { transformation, auto, ch } = readParameters(parameters);
   const keys = await listTenantUrlKeys(config, options.tenant).catch((error: Error) => {
     throw new ExitError(1, error.message, { cause: error });
   });
@@ -44,19 +44,39 @@ async function print(image: string, parameters: readonly string[], options: UrlO
   const url = await signUrl({ baseUrl, tenant: options.tenant, image, key: key.secret }, transformation, {
     expires: options.expires === undefined ? undefined : Math.floor(systemClock.now() / 1_000) + options.expires,
     dl: options.download,
+    auto,
+    ch,
   });
   console.log(url);
 }
 
-function readParameters(parameters: readonly string[]): Transformation {
+function readParameters(parameters: readonly string[]) {
   const entries = parameters.map((parameter): [string, string] => {
     const at = parameter.indexOf('=');
     return at < 0 ? [parameter, ''] : [parameter.slice(0, at), parameter.slice(at + 1)];
   });
-  const parsed = parseTransformation(entries);
-  if (parsed.ok) return parsed.transformation;
+  const parsed = parseTransformation(entries.filter(([name]) => name !== 'auto' && name !== 'ch'));
+  if (parsed.ok) {
+    const { transformation } = parsed;
+    return { transformation, auto: wordsOf(entries, 'auto', AUTO), ch: wordsOf(entries, 'ch', HINTS) };
+  }
   const [first] = parsed.problems;
   throw new ExitError(2, `${first?.parameter} takes ${first?.allowed}`);
+}
+
+const AUTO = ['format', 'compress'] as const;
+const HINTS = ['width', 'dpr', 'save-data'] as const;
+
+/** A list of some of `allowed`, as the parameter `name` gives it; none when it is not there. */
+function wordsOf<const Word extends string>(
+  entries: readonly (readonly [string, string])[],
+  name: string,
+  allowed: readonly Word[],
+): readonly Word[] {
+  const given = entries.filter(([other]) => other === name).flatMap(([, text]) => text.split(','));
+  const words = allowed.filter((word) => given.includes(word));
+  if (words.length !== given.length) throw new ExitError(2, `${name} takes some of ${allowed.join(', ')}`);
+  return words;
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };

@@ -1,6 +1,7 @@
 /** The wire's truth: what service, SDK and console agree on. Imports nothing of Node. */
 export * from './errors.ts';
 export * from './events.ts';
+export * from './explanation.ts';
 export * from './iiif.ts';
 export * from './resources.ts';
 export { DELIVERY_PARAMETERS } from './routes/delivery.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { explanationSchema } from '../explanation.ts';
 import { PARAMETERS } from '../transformation.ts';
 import { DELIVERY_HEADERS } from './delivery-headers.ts';
 import { route } from './route.ts';
@@ -64,6 +65,11 @@ export const DELIVERY_PARAMETERS = {
       'Client hints that are honoured: `width` gives `w` where none is asked for, in steps; `dpr` multiplies as the parameter of that name; `save-data` lowers the quality.',
     allowed: 'some of width, dpr, save-data with commas between',
   },
+  explain: {
+    about:
+      'Answers with the plan and its cost instead of the picture, and makes nothing; takes a key with the scope `images:read` instead of a signature.',
+    allowed: '1',
+  },
   s: {
     about: 'Signature over path and query; the last parameter.',
     allowed: 'once, as the last parameter: 43 characters of base64url',
@@ -91,4 +97,28 @@ export const deliverOpen = route({
   responses: { 200: DELIVERED, 206: DELIVERED },
   answerHeaders: DELIVERY_HEADERS,
   errors: DELIVERY_ERRORS,
+});
+
+export const explainRendition = route({
+  id: 'explainRendition',
+  method: 'GET',
+  path: '/v1/images/{id}/explain',
+  summary: 'What a rendition takes: its plan, what it was predicted to cost and what it did; makes nothing.',
+  scope: 'images:read',
+  params: z.object({ id: z.string().max(64) }),
+  query: z.object(
+    Object.fromEntries(
+      Object.entries(PARAMETERS).map(([name, { about, allowed }]) => [name, unread(`${about} Takes ${allowed}.`)]),
+    ),
+  ),
+  responses: { 200: explanationSchema },
+  errors: [
+    'key_missing',
+    'key_invalid',
+    'scope_missing',
+    'request_invalid',
+    'image_not_found',
+    'image_gone',
+    'database_unavailable',
+  ],
 });

@@ -1,4 +1,4 @@
-import { deliverOpen, deliverPreset } from './delivery.ts';
+import { deliverOpen, deliverPreset, explainRendition } from './delivery.ts';
 import { uploadExercise } from './exercise.ts';
 import { iiifBase, iiifImage, iiifInfo } from './iiif.ts';
 import { createImage, deleteImage, followImage, getImage, listImages } from './images.ts';
@@ -16,6 +16,7 @@ export const ROUTES = {
   followImage,
   deliverPreset,
   deliverOpen,
+  explainRendition,
   iiifBase,
   iiifInfo,
   iiifImage,

@@ -2,6 +2,7 @@
 export { BOUNDS_DEFAULT, type Bounds } from './bounds.ts';
 export { renditionDigest, versionOfDigest } from './digest.ts';
 export { failRest, renditionEvent, retryJob } from './end.ts';
+export { explainRendition } from './explain.ts';
 export type { HeaderFacts } from './header.ts';
 export { detectIsolation, type Isolation } from './isolation.ts';
 export { type Looks, type LooksRow, looksColumns, toLooks } from './looks.ts';

@@ -14,6 +14,7 @@ import { ProblemError } from '../problem.ts';
 import { type Requested, readRequested, readWishes } from '../requested.ts';
 import { openUrl, refuseExpired } from '../signed.ts';
 import { versionFits, versionOf } from '../urls.ts';
+import { asksWhy, explainDelivery } from './explain.ts';
 
 interface DeliveryParams {
   readonly tenant: string;
@@ -41,7 +42,10 @@ export function deliveryHandlers(context: HttpContext) {
         ? deliverOriginal(context, request, reply)
         : deliverPreset(context, request, reply, preset);
     }),
-    deliverOpen: handle((request, reply) => deliverOpen(context, request, reply)),
+    deliverOpen: handle(async (request, reply) => {
+      if (!asksWhy(request)) return deliverOpen(context, request, reply);
+      return reply.send(await explainDelivery(context, request, reply, request.params as DeliveryParams));
+    }),
   };
 }
 

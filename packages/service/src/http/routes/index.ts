@@ -12,6 +12,7 @@ import { Orders } from '../orders.ts';
 import { Uploads } from '../uploads.ts';
 import { deliveryHandlers } from './delivery.ts';
 import { exerciseHandlers } from './exercise.ts';
+import { explainHandlers } from './explain.ts';
 import { iiifHandlers } from './iiif.ts';
 import { imageHandlers } from './images.ts';
 import { purgeHandlers } from './purge.ts';
@@ -45,6 +46,7 @@ export function createHandlers(
     ...exerciseHandlers(context),
     ...imageHandlers(context),
     ...deliveryHandlers(context),
+    ...explainHandlers(context),
     ...iiifHandlers(context),
     ...purgeHandlers(context),
     ...systemHandlers(context),

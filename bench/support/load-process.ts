@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { quantile } from './statistics.ts';
 
 /**
  * A client that costs little beside the server that it measures: raw sockets, one request after the other on each, and
@@ -44,14 +45,12 @@ const start = performance.now();
 const until = start + plan.ms;
 await Promise.all(Array.from({ length: plan.connections }, (_, index) => walk(index)));
 const seconds = (performance.now() - start) / 1000;
-latencies.sort((a, b) => a - b);
-const at = (share: number) => latencies[Math.max(0, Math.ceil(latencies.length * share) - 1)] ?? Number.NaN;
 const outcome: LoadOutcome = {
   requests: latencies.length,
   seconds,
   bytes,
   failures,
-  ms: { p50: at(0.5), p99: at(0.99), max: at(1) },
+  ms: { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), max: quantile(latencies, 1) },
 };
 console.log(JSON.stringify(outcome));
 

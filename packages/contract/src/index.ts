@@ -4,7 +4,14 @@ export * from './events.ts';
 export * from './explanation.ts';
 export * from './iiif.ts';
 export * from './resources.ts';
-export { DELIVERY_PARAMETERS } from './routes/delivery.ts';
+export {
+  AUTO_WISHES,
+  type AutoWish,
+  CLIENT_HINTS,
+  type ClientHint,
+  DELIVERY_PARAMETERS,
+  readSome,
+} from './routes/delivery.ts';
 export { WAIT_SECONDS_MAX } from './routes/images.ts';
 export * from './routes/index.ts';
 export type { Purge } from './routes/purge.ts';

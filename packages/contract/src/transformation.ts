@@ -23,7 +23,9 @@ export {
   type Transformation,
 } from './transformation/parameters.ts';
 export {
+  PROBLEMS_MAX,
   parseTransformation,
+  shownName,
   TRANSFORMATION_ALIASES,
   type TransformationProblem,
   type TransformationResult,

@@ -1,4 +1,4 @@
-import { canonicalTransformation, type Transformation } from '@safelight/contract';
+import { type AutoWish, type ClientHint, canonicalTransformation, type Transformation } from '@safelight/contract';
 
 /** Where an image is delivered. */
 export interface ImageAddress {
@@ -21,9 +21,9 @@ export interface UrlOptions {
   /** Name under which browsers save the picture instead of showing it. */
   readonly dl?: string | undefined;
   /** What is left to the service: the format, by what each client accepts, and the quality. */
-  readonly auto?: readonly ('format' | 'compress')[] | undefined;
+  readonly auto?: readonly AutoWish[] | undefined;
   /** Client hints that are honoured. */
-  readonly ch?: readonly ('width' | 'dpr' | 'save-data')[] | undefined;
+  readonly ch?: readonly ClientHint[] | undefined;
   /** The rendition's version, as the API tells it: makes the answer immutable. */
   readonly v?: string | undefined;
 }

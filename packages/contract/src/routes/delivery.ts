@@ -44,6 +44,21 @@ export const deliverPreset = route({
   errors: [...DELIVERY_ERRORS, 'preset_not_found'],
 });
 
+/** What `auto` may leave to the service. */
+export const AUTO_WISHES = ['format', 'compress'] as const;
+export type AutoWish = (typeof AUTO_WISHES)[number];
+
+/** Client hints that `ch` may honour. */
+export const CLIENT_HINTS = ['width', 'dpr', 'save-data'] as const;
+export type ClientHint = (typeof CLIENT_HINTS)[number];
+
+/** Some of `names` with commas between, each at most once; undefined when the text is something else. */
+export function readSome<const Name extends string>(text: string, names: readonly Name[]): readonly Name[] | undefined {
+  const words = text.split(',');
+  const some = names.filter((name) => words.includes(name));
+  return some.length === words.length ? some : undefined;
+}
+
 /** What a delivery URL says besides the transformation. */
 export const DELIVERY_PARAMETERS = {
   v: { about: "The rendition's version; makes the answer immutable.", allowed: '8 to 64 hexadecimal digits' },

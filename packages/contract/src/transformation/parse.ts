@@ -20,7 +20,7 @@ export const TRANSFORMATION_ALIASES: Readonly<Record<string, string>> = {
 };
 
 /** An answer names this many problems; a URL can hold thousands. */
-const PROBLEMS_MAX = 16;
+export const PROBLEMS_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
 
 /**
@@ -33,11 +33,10 @@ export function parseTransformation(entries: Iterable<readonly [string, string]>
   for (const [parameter, text] of entries) {
     if (problems.length >= PROBLEMS_MAX) break;
     if (!isParameterName(parameter)) {
-      const shown =
-        parameter.length > NAME_CHARACTERS_MAX
-          ? `${parameter.slice(0, NAME_CHARACTERS_MAX).toWellFormed()}…`
-          : parameter;
-      problems.push({ parameter: shown, allowed: `a parameter among ${Object.keys(PARAMETERS).join(', ')}` });
+      problems.push({
+        parameter: shownName(parameter),
+        allowed: `a parameter among ${Object.keys(PARAMETERS).join(', ')}`,
+      });
     } else if (values.has(parameter)) {
       problems.push({ parameter, allowed: 'once only' });
     } else {
@@ -51,6 +50,11 @@ export function parseTransformation(entries: Iterable<readonly [string, string]>
   const transformation = Object.fromEntries(values) as Transformation;
   const contradiction = contradictionOf(transformation);
   return contradiction ? { ok: false, problems: [contradiction] } : { ok: true, transformation };
+}
+
+/** A parameter's name as an answer tells it: the beginning of one that is long. */
+export function shownName(name: string): string {
+  return name.length > NAME_CHARACTERS_MAX ? `${name.slice(0, NAME_CHARACTERS_MAX).toWellFormed()}…` : name;
 }
 
 const ENLARGING: ReadonlySet<string> = new Set(['fill', 'fillmax', 'min', 'scale']);

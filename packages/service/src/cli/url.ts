@@ -1,4 +1,4 @@
-import { parseTransformation } from '@safelight/contract';
+import { AUTO_WISHES, CLIENT_HINTS, parseTransformation, readSome } from '@safelight/contract';
 import { signUrl } from '@safelight/sdk';
 import type { Command } from 'commander';
 import { listTenantUrlKeys } from '../compose.ts';
@@ -58,24 +58,22 @@ function readParameters(parameters: readonly string[]) {
   const parsed = parseTransformation(entries.filter(([name]) => name !== 'auto' && name !== 'ch'));
   if (parsed.ok) {
     const { transformation } = parsed;
-    return { transformation, auto: wordsOf(entries, 'auto', AUTO), ch: wordsOf(entries, 'ch', HINTS) };
+    return { transformation, auto: wordsOf(entries, 'auto', AUTO_WISHES), ch: wordsOf(entries, 'ch', CLIENT_HINTS) };
   }
   const [first] = parsed.problems;
   throw new ExitError(2, `${first?.parameter} takes ${first?.allowed}`);
 }
 
-const AUTO = ['format', 'compress'] as const;
-const HINTS = ['width', 'dpr', 'save-data'] as const;
-
-/** A list of some of `allowed`, as the parameter `name` gives it; none when it is not there. */
+/** The words that the parameter `name` gives; none when it is not there. */
 function wordsOf<const Word extends string>(
   entries: readonly (readonly [string, string])[],
   name: string,
   allowed: readonly Word[],
 ): readonly Word[] {
-  const given = entries.filter(([other]) => other === name).flatMap(([, text]) => text.split(','));
-  const words = allowed.filter((word) => given.includes(word));
-  if (words.length !== given.length) throw new ExitError(2, `${name} takes some of ${allowed.join(', ')}`);
+  const given = entries.filter(([other]) => other === name).map(([, text]) => text);
+  if (given.length === 0) return [];
+  const words = readSome(given.join(','), allowed);
+  if (!words) throw new ExitError(2, `${name} takes some of ${allowed.join(', ')}`);
   return words;
 }
 

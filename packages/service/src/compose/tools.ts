@@ -63,11 +63,8 @@ export async function addTenant(config: Config, slug: string): Promise<string | 
 }
 
 /** Says whether a tenant keeps where its pictures were taken; what it kept goes when it does not. */
-export async function setKeepLocation(config: Config, tenantSlug: string, keeps: boolean): Promise<void> {
-  await withDatabase(config, async (database) => {
-    const { tenantId } = await tenantNamed(database, tenantSlug);
-    await database.transaction((tx) => keepLocations(tx, systemClock, tenantId, keeps));
-  });
+export function setKeepLocation(config: Config, tenantSlug: string, keeps: boolean): Promise<void> {
+  return withTenant(config, tenantSlug, (tx, tenantId) => keepLocations(tx, systemClock, tenantId, keeps));
 }
 
 /** Says what a tenant's URLs may ask for without a signature. */

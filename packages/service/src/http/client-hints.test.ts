@@ -1,5 +1,6 @@
+import { CLIENT_HINTS, type ClientHint } from '@safelight/contract';
 import { describe, expect, it } from 'vitest';
-import { acceptedHints, applyHints, CLIENT_HINTS, type ClientHint } from './client-hints.ts';
+import { acceptedHints, applyHints } from './client-hints.ts';
 
 const ALL: ReadonlySet<ClientHint> = new Set(CLIENT_HINTS);
 

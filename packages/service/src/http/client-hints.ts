@@ -1,8 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Transformation } from '@safelight/contract';
-
-export const CLIENT_HINTS = ['width', 'dpr', 'save-data'] as const;
-export type ClientHint = (typeof CLIENT_HINTS)[number];
+import type { ClientHint, Transformation } from '@safelight/contract';
 
 /** A transformation as the client's headers complete it, and the headers on which that depends. */
 export interface Hinted {

@@ -1,7 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { Delivery, Lookup } from '../images/index.ts';
+import type { Rendition } from '../renditions/index.ts';
 import type { HttpContext } from './context.ts';
 import { type Found, toDeliverable } from './deliverable.ts';
+import { existing } from './existing.ts';
 import { ProblemError } from './problem.ts';
 import { goneSignal } from './wait.ts';
 
@@ -22,15 +24,10 @@ export async function findRendition(context: HttpContext, reply: FastifyReply, w
   const { tenantId, imageId, transformation } = wanted;
   const cached = context.deliveries.get(tenantId, imageId, transformation);
   if (cached) return { object: cached, foundIn: 'facts', waitMs: 0 };
-  const { lookup, waitMs } = await awaitRendition(context, reply, wanted);
+  const { lookup, cause, waitMs } = await awaitRendition(context, reply, wanted);
   const object = toDeliverable(tenantId, imageId, lookup);
   if (object) return { object, foundIn: 'database', waitMs };
-  const rendition = lookup.state === 'found' ? lookup.value.rendition : undefined;
-  if (rendition?.state === 'failed') {
-    const { cause } = rendition;
-    throw new ProblemError('rendition_failed', { ...(cause && { cause, detail: cause.message }) });
-  }
-  throw stillPending();
+  throw new ProblemError('rendition_failed', { ...(cause && { cause, detail: cause.message }) });
 }
 
 /** Looks until the rendition has ended. */
@@ -38,7 +35,7 @@ async function awaitRendition(
   context: HttpContext,
   reply: FastifyReply,
   { tenantId, imageId, transformation }: Wanted,
-): Promise<{ lookup: Lookup<Delivery>; waitMs: number }> {
+): Promise<{ lookup: Lookup<Delivery>; cause: Rendition['cause']; waitMs: number }> {
   const { clock, waiters, limits, deliveries, orders } = context;
   const since = clock.monotonic();
   const until = since + limits.waitMs;
@@ -48,16 +45,16 @@ async function awaitRendition(
     const lookup = hurried
       ? await orders.lookAnew(tenantId, imageId, transformation)
       : await deliveries.look(tenantId, imageId, transformation);
-    if (lookup.state !== 'found') throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
-    let { rendition } = lookup.value;
+    const delivery = existing(lookup);
+    let { rendition } = delivery;
     if (rendition && rendition.state !== 'pending') {
       const waitMs = hurried ? clock.monotonic() - since : 0;
       if (hurried) orders.noteWait(tenantId, waitMs);
-      return { lookup, waitMs };
+      return { lookup, cause: rendition.cause, waitMs };
     }
     if (!hurried) {
       hurried = true;
-      rendition = (await orders.order(tenantId, lookup.value, transformation))?.rendition;
+      rendition = (await orders.order(tenantId, delivery, transformation))?.rendition;
       if (!rendition) continue;
     }
     signal ??= goneSignal(reply);

@@ -1,9 +1,10 @@
 import { canonicalTransformation, type OutputFormat, type Transformation } from '@safelight/contract';
 import type { FastifyReply } from 'fastify';
 import { PlacesTakenError } from '../core/tenant-places.ts';
-import { type Delivery, orderForLater } from '../images/index.ts';
+import type { Delivery } from '../images/index.ts';
 import type { HttpContext } from './context.ts';
 import { type Found, toDeliverable } from './deliverable.ts';
+import { existing } from './existing.ts';
 import { findRendition, type Wanted } from './find-rendition.ts';
 import { acceptableFormats, type NegotiableSource } from './negotiate.ts';
 import { ProblemError } from './problem.ts';
@@ -78,26 +79,26 @@ async function sourceOf(context: HttpContext, { tenantId, imageId, asked }: Nego
   const known = sources.get(owner);
   if (known) return known;
   const lookup = await context.deliveries.look(tenantId, imageId, canonicalTransformation(asked));
-  if (lookup.state !== 'found') throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
-  const source = negotiableOf(lookup.value);
+  const source = negotiableOf(existing(lookup));
   sources.set(owner, source);
   return source;
 }
 
 async function orderBest(context: HttpContext, { tenantId, imageId, transformation }: Wanted): Promise<boolean> {
-  const { database, clock, limits, deliveries, hint } = context;
-  const lookup = await deliveries.look(tenantId, imageId, transformation);
+  const lookup = await context.deliveries.look(tenantId, imageId, transformation);
   if (lookup.state !== 'found') return false;
   const { rendition } = lookup.value;
   if (rendition) return rendition.state !== 'failed';
   try {
-    await orderForLater(database, clock, tenantId, lookup.value, transformation, limits.pendingMax);
-    hint('jobs');
+    await context.orders.orderLater(tenantId, lookup.value, transformation);
+    return true;
   } catch (error) {
+    // It can never be made here.
+    if (error instanceof ProblemError) return false;
     // The client has a picture; a later request orders the better one.
-    if (!(error instanceof PlacesTakenError)) throw error;
+    if (error instanceof PlacesTakenError) return true;
+    throw error;
   }
-  return true;
 }
 
 function keyOf({ tenantId, imageId, transformation }: Wanted): string {

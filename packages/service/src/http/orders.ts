@@ -1,6 +1,6 @@
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
 import { PlacesTakenError, TenantPlaces } from '../core/tenant-places.ts';
-import { type Delivery, type Hurried, hurryRendition, type Lookup } from '../images/index.ts';
+import { type Delivery, type Hurried, hurryRendition, type Lookup, orderForLater } from '../images/index.ts';
 import { predictJob, readTransformation } from '../renditions/index.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { HttpDeps } from './deps.ts';
@@ -11,6 +11,7 @@ import { ProblemError } from './problem.ts';
 const ORDERS_AT_ONCE = 4;
 /** Each takes some 10 ms: whoever comes later would wait for more than two seconds to be told that there is no room. */
 const ORDERS_MAX = 256;
+
 /**
  * Orders of renditions that requests wait for. However many of this node's requests want the same one, it is ordered
  * once and looked at once when it has ended; other nodes' orders meet this one at the original's lock. No request's
@@ -42,6 +43,19 @@ export class Orders {
   order(tenantId: string, delivery: Delivery, transformation: string): Promise<Hurried | undefined> {
     const key = `${tenantId} ${delivery.originalId} ${transformation}`;
     return shared(this.#ordered, key, () => this.#order(tenantId, delivery, transformation));
+  }
+
+  /**
+   * Sees to it that the rendition is made when there is time: a better form of what somebody has already.
+   * @throws ProblemError when it can never be made here, PlacesTakenError when too many are pending.
+   */
+  async orderLater(tenantId: string, delivery: Delivery, transformation: string): Promise<void> {
+    const { database, clock, limits, hint } = this.#deps;
+    refuseHeavy(delivery, transformation, limits.jobBytesMax);
+    await this.#inTurn(tenantId, () =>
+      orderForLater(database, clock, tenantId, delivery, transformation, this.#pending.limit),
+    );
+    hint('jobs');
   }
 
   /** What stands at the URL after something is known to have happened to it; who hears of it together looks together. */
@@ -83,19 +97,24 @@ export class Orders {
       refuseHeavy(delivery, transformation, limits.jobBytesMax);
       this.#refuseBeforehand(tenantId);
     }
-    const leave = this.#places.take(tenantId);
-    let hurried: Hurried | undefined;
-    try {
-      const done = await this.#turns.acquire(1);
-      hurried = await hurryRendition(database, clock, tenantId, delivery, transformation, {
+    const hurried = await this.#inTurn(tenantId, () =>
+      hurryRendition(database, clock, tenantId, delivery, transformation, {
         pendingMax: this.#pending.limit,
         reservation: isNew ? reserve() : undefined,
-      }).finally(done);
+      }),
+    );
+    if (hurried && !hurried.isRunning) hint('jobs');
+    return hurried;
+  }
+
+  async #inTurn<T>(tenantId: string, order: () => Promise<T>): Promise<T> {
+    const leave = this.#places.take(tenantId);
+    try {
+      const done = await this.#turns.acquire(1);
+      return await order().finally(done);
     } finally {
       leave();
     }
-    if (hurried && !hurried.isRunning) hint('jobs');
-    return hurried;
   }
 }
 

@@ -1,11 +1,17 @@
 import {
+  AUTO_WISHES,
+  type AutoWish,
+  CLIENT_HINTS,
+  type ClientHint,
   canonicalTransformation,
   DELIVERY_PARAMETERS,
+  PROBLEMS_MAX,
   parseTransformation,
+  readSome,
+  shownName,
   type Transformation,
   type TransformationProblem,
 } from '@safelight/contract';
-import { CLIENT_HINTS, type ClientHint } from './client-hints.ts';
 import { ProblemError } from './problem.ts';
 
 /** What the URL of a delivery asks for. */
@@ -26,7 +32,7 @@ export interface DeliveryWishes {
   /** Name under which the client saves the picture. */
   readonly dl?: string;
   /** What is left to the service. */
-  readonly auto?: ReadonlySet<'format' | 'compress'>;
+  readonly auto?: ReadonlySet<AutoWish>;
   /** Client hints that may change the transformation. */
   readonly ch?: ReadonlySet<ClientHint>;
 }
@@ -37,15 +43,12 @@ const READERS: { readonly [Name in Wish]: (text: string) => DeliveryWishes[Name]
   v: (text) => (/^[0-9a-f]{8,64}$/.test(text) ? text : undefined),
   expires: (text) => (/^\d{1,11}$/.test(text) ? Number(text) * 1_000 : undefined),
   dl: (text) => (/^\P{Cc}{1,255}$/u.test(text) && text.isWellFormed() ? text : undefined),
-  auto: (text) => someOf(text, ['format', 'compress']),
-  ch: (text) => someOf(text.toLowerCase(), CLIENT_HINTS),
+  auto: (text) => setOf(readSome(text, AUTO_WISHES)),
+  ch: (text) => setOf(readSome(text.toLowerCase(), CLIENT_HINTS)),
 };
 
-/** A list of some of `names`, each at most once; undefined when it is something else. */
-function someOf<const Name extends string>(text: string, names: readonly Name[]): ReadonlySet<Name> | undefined {
-  const words = text.split(',');
-  const some = new Set(names.filter((name) => words.includes(name)));
-  return some.size === words.length ? some : undefined;
+function setOf<Name extends string>(names: readonly Name[] | undefined): ReadonlySet<Name> | undefined {
+  return names && new Set(names);
 }
 
 /**
@@ -66,7 +69,8 @@ export function readRequested(query: string): Requested {
 export function readWishes(query: string): DeliveryWishes {
   const { delivery, rest, problems } = takeWishes(decodeQuery(query));
   const [first] = rest;
-  if (first) problems.push({ parameter: shown(first[0]), allowed: `nothing but ${Object.keys(READERS).join(', ')}` });
+  if (first)
+    problems.push({ parameter: shownName(first[0]), allowed: `nothing but ${Object.keys(READERS).join(', ')}` });
   if (problems.length > 0) throw refusal(problems);
   return delivery;
 }
@@ -90,16 +94,8 @@ function takeWishes(entries: readonly (readonly [string, string])[]) {
   return { delivery: Object.fromEntries(wishes) as DeliveryWishes, rest, problems };
 }
 
-/** An answer names this many problems; a URL can hold thousands. */
-const PROBLEMS_MAX = 16;
-const NAME_CHARACTERS_MAX = 64;
-
 function isWish(name: string): name is Wish {
   return Object.hasOwn(READERS, name);
-}
-
-function shown(name: string): string {
-  return name.length > NAME_CHARACTERS_MAX ? `${name.slice(0, NAME_CHARACTERS_MAX)}…` : name;
 }
 
 function refusal(problems: readonly TransformationProblem[]): ProblemError {
@@ -108,6 +104,12 @@ function refusal(problems: readonly TransformationProblem[]): ProblemError {
     detail: first && `${first.parameter}: takes ${first.allowed}.`,
     parameters: problems.slice(0, PROBLEMS_MAX),
   });
+}
+
+/** What stands behind the question mark of a URL, as it was sent. */
+export function queryOf(url = ''): string {
+  const at = url.indexOf('?');
+  return at < 0 ? '' : url.slice(at + 1);
 }
 
 /** Names and values, decoded once: a `+` is a space, and what is no UTF-8 is an error instead of a guess. */
@@ -126,6 +128,6 @@ function decode(text: string, name: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    throw refusal([{ parameter: shown(name), allowed: 'UTF-8 with percent-encoding' }]);
+    throw refusal([{ parameter: shownName(name), allowed: 'UTF-8 with percent-encoding' }]);
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Tenant } from '../tenants/index.ts';
 import type { HttpContext } from './context.ts';
 import { ProblemError } from './problem.ts';
+import { queryOf } from './requested.ts';
 import { fitsSignature, splitSignature } from './signature.ts';
 
 /**
@@ -27,8 +28,7 @@ export async function openUrl(
       : signed.kind === 'unsigned' && tenant !== undefined && allowsUnsigned(tenant);
   if (!tenant || !isGood) throw signatureInvalid();
   const text = signed.kind === 'signed' ? signed.text : url;
-  const at = text.indexOf('?');
-  return { tenant, query: at < 0 ? '' : text.slice(at + 1) };
+  return { tenant, query: queryOf(text) };
 }
 
 /** @returns milliseconds until a URL expires, if it does. @throws ProblemError when it has. */

@@ -3,8 +3,7 @@ import type { Database } from '../db/database.ts';
 import { type ClaimedJob, promote, type Reservation } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import {
-  orderLater,
-  orderLive,
+  orderByUrl,
   type Rendition,
   type RenditionRow,
   renditionDigest,
@@ -112,8 +111,8 @@ export async function hurryRendition(
         return { rendition, leased: undefined };
       }
       if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return undefined;
-      const order = { tenantId, originalId, source, transformations: [transformation] };
-      const { renditions, leased } = await orderLive(tx, clock, order, { pendingMax, nodeId: reservation?.nodeId });
+      const order = { tenantId, originalId, source, transformations: [transformation], lane: 'live' } as const;
+      const { renditions, leased } = await orderByUrl(tx, clock, order, { pendingMax, nodeId: reservation?.nodeId });
       const [ordered] = renditions;
       return ordered && { rendition: ordered, leased };
     });
@@ -140,6 +139,7 @@ export async function orderForLater(
 ): Promise<void> {
   await database.asTenant(tenantId, async (tx) => {
     if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return;
-    await orderLater(tx, clock, { tenantId, originalId, source, transformations: [transformation] }, pendingMax);
+    const order = { tenantId, originalId, source, transformations: [transformation], lane: 'batch' } as const;
+    await orderByUrl(tx, clock, order, { pendingMax });
   });
 }

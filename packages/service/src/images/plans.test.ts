@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestLog, type TestLog } from '../../../../test/support/events.ts';
+import { sourceFacts } from '../../../../test/support/uploads.ts';
 import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { claim } from '../jobs/index.ts';
 import { selectWork } from '../renditions/end.sql.ts';
 import { endRenditions } from '../renditions/end.ts';
-import { type SourceFacts, versionOfDigest } from '../renditions/index.ts';
+import { versionOfDigest } from '../renditions/index.ts';
 import { selectEnded } from '../renditions/waiters.sql.ts';
 import { acceptImage } from './accept.ts';
 import { findDelivery } from './delivery.ts';
@@ -17,20 +18,6 @@ import { getImage } from './read.ts';
 const ROWS = 30_000;
 /** By the sixth run a connection has a plan that it keeps. */
 const ROUNDS = 8;
-const FACTS: SourceFacts = {
-  format: 'jpeg',
-  bytes: 1_000,
-  width: 1_000,
-  height: 800,
-  frames: 1,
-  orientation: 1,
-  hasAlpha: false,
-  space: 'srgb',
-  depth: 'uchar',
-  hasProfile: false,
-  progressive: false,
-  palette: false,
-};
 const LOOKS = {
   palette: ['#102030'],
   thumbhash: 'AQIDBAUG',
@@ -152,7 +139,7 @@ const TABLES = [
 
 function upload(tenantId: string) {
   const objectKey = `${tenantId}/original/${newId('object', systemClock)}`;
-  const told = { tenantId, objectKey, bytes: 1_000, sha256: randomBytes(32), facts: FACTS };
+  const told = { tenantId, objectKey, bytes: 1_000, sha256: randomBytes(32), facts: sourceFacts() };
   return { ...told, filename: 'a.jpg', tags: ['a'], actor: 'key_1', address: undefined };
 }
 

@@ -1,5 +1,21 @@
 import { hotStatement, statement } from '../db/statement.ts';
 
+/** Charges the account for one job, by the parameters of {@link enqueueJob}, and tells where the job starts. */
+const CHARGED = `charged AS (
+     INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)
+     SELECT tenant_id, $4, lane_clock($4) + charge, charge
+     FROM (
+       SELECT tenant_id, least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint AS charge
+       FROM tenants WHERE tenant_id = $1
+     ) AS t
+     ON CONFLICT (tenant_id, lane) DO UPDATE SET
+       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
+       virtual_charged = a.virtual_charged + excluded.virtual_charged
+     RETURNING a.virtual_finish - (
+       SELECT least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint FROM tenants WHERE tenant_id = $1
+     ) AS virtual_start
+   `;
+
 /**
  * Puts a job into the queue, in one statement.
  *
@@ -15,20 +31,7 @@ import { hotStatement, statement } from '../db/statement.ts';
  */
 export const enqueueJob = hotStatement(
   'jobs-enqueue',
-  `WITH charged AS (
-     INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)
-     SELECT tenant_id, $4, lane_clock($4) + charge, charge
-     FROM (
-       SELECT tenant_id, least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint AS charge
-       FROM tenants WHERE tenant_id = $1
-     ) AS t
-     ON CONFLICT (tenant_id, lane) DO UPDATE SET
-       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
-       virtual_charged = a.virtual_charged + excluded.virtual_charged
-     RETURNING a.virtual_finish - (
-       SELECT least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint FROM tenants WHERE tenant_id = $1
-     ) AS virtual_start
-   ), stored AS (
+  `WITH ${CHARGED}), stored AS (
      INSERT INTO jobs AS j
        (tenant_id, job_id, original_id, lane, virtual_start, cost_micros, bytes_predicted, traceparent)
      SELECT $1, $2, $3, $4, virtual_start, least($5, $9), $6, $7 FROM charged
@@ -50,20 +53,7 @@ export const enqueueJob = hotStatement(
  */
 export const enqueueLeasedJob = hotStatement(
   'jobs-enqueue-leased',
-  `WITH charged AS (
-     INSERT INTO tenant_lanes AS a (tenant_id, lane, virtual_finish, virtual_charged)
-     SELECT tenant_id, $4, lane_clock($4) + charge, charge
-     FROM (
-       SELECT tenant_id, least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint AS charge
-       FROM tenants WHERE tenant_id = $1
-     ) AS t
-     ON CONFLICT (tenant_id, lane) DO UPDATE SET
-       virtual_finish = greatest(a.virtual_finish + excluded.virtual_charged, excluded.virtual_finish),
-       virtual_charged = a.virtual_charged + excluded.virtual_charged
-     RETURNING a.virtual_finish - (
-       SELECT least(greatest(round($5::numeric / weight::numeric), 1), $8)::bigint FROM tenants WHERE tenant_id = $1
-     ) AS virtual_start
-   ), placed AS MATERIALIZED (
+  `WITH ${CHARGED}), placed AS MATERIALIZED (
      SELECT virtual_start, CASE
        WHEN EXISTS (SELECT FROM jobs w WHERE w.tenant_id = $1 AND w.original_id = $3 AND w.lease_token = 0) THEN false
        ELSE pass_live_lane(virtual_start) END AS is_next

@@ -7,7 +7,7 @@ export type { HeaderFacts } from './header.ts';
 export { detectIsolation, type Isolation } from './isolation.ts';
 export { type Looks, type LooksRow, looksColumns, toLooks } from './looks.ts';
 export { type Rendition, type RenditionRow, renditionColumns, toRendition } from './model.ts';
-export { orderLater, orderLive, orderRenditions, readTransformation } from './order.ts';
+export { orderByUrl, orderRenditions, readTransformation } from './order.ts';
 export { predictJob } from './predict.ts';
 export { startWorkerProcess, WorkerDiedError, type WorkerProcess } from './process.ts';
 export type { Rejection, SourceFacts } from './protocol.ts';

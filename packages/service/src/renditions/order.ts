@@ -24,11 +24,11 @@ export interface RenditionOrder {
   readonly traceparent?: string | undefined;
 }
 
-/** How an order by URL is treated: somebody waits for it, and anybody may have thought it up. */
-export interface LiveOrder {
+/** How an order by URL is treated: anybody may have thought it up. */
+export interface UrlBounds {
   /** Renditions that one tenant may have pending before another is refused. */
   readonly pendingMax: number;
-  /** The node that has a worker set aside for it, if this one does. */
+  /** In the lane `live`: the node that has a worker set aside for it, if this one does. */
   readonly nodeId?: string | undefined;
 }
 
@@ -49,34 +49,21 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
   return (await orderWith(tx, clock, order, undefined)).renditions;
 }
 
-/** The same for somebody who waits. @throws PlacesTakenError when too many are pending. */
-export async function orderLive(
+/** The same for an order by URL. @throws PlacesTakenError when too many are pending. */
+export async function orderByUrl(
   tx: Transaction,
   clock: Clock,
-  order: Omit<RenditionOrder, 'lane'>,
-  live: LiveOrder,
+  order: RenditionOrder,
+  bounds: UrlBounds,
 ): Promise<Ordered> {
-  return orderWith(tx, clock, { ...order, lane: 'live' }, live);
-}
-
-/**
- * The same for nobody in particular: a better form of what somebody has already, made when there is time.
- * @throws PlacesTakenError when too many are pending.
- */
-export async function orderLater(
-  tx: Transaction,
-  clock: Clock,
-  order: Omit<RenditionOrder, 'lane'>,
-  pendingMax: number,
-): Promise<Ordered> {
-  return orderWith(tx, clock, { ...order, lane: 'batch' }, { pendingMax });
+  return orderWith(tx, clock, order, bounds);
 }
 
 async function orderWith(
   tx: Transaction,
   clock: Clock,
   order: RenditionOrder,
-  live: LiveOrder | undefined,
+  bounds: UrlBounds | undefined,
 ): Promise<Ordered> {
   const digests = new Map(order.transformations.map((text) => [text, renditionDigest(text)]));
   const look = async () => {
@@ -89,10 +76,10 @@ async function orderWith(
   const lacking = order.transformations.filter((text) => !known.has(text));
   if (lacking.length === 0) return { renditions: standing, leased: undefined };
 
-  if (live) await refuseFlood(tx, order.tenantId, order.originalId, live.pendingMax);
+  if (bounds) await refuseFlood(tx, order.tenantId, order.originalId, bounds.pendingMax);
   const job = jobFor(clock, order, lacking);
   const { jobId } = job;
-  const enqueued = put(tx, job, live?.nodeId);
+  const enqueued = put(tx, job, bounds?.nodeId);
   const owe = async (jobId: string) => {
     const made = lacking.map((transformation): Rendition => {
       const digest = digests.get(transformation);

@@ -7,6 +7,7 @@ import { cacheControl } from '../cache-control.ts';
 import { acceptedHints, applyHints } from '../client-hints.ts';
 import type { HttpContext } from '../context.ts';
 import { attachment, sendObject } from '../deliver.ts';
+import { existing } from '../existing.ts';
 import { findRendition } from '../find-rendition.ts';
 import { problemOfMissing } from '../missing.ts';
 import { findNegotiated, type Negotiated } from '../negotiated.ts';
@@ -78,16 +79,15 @@ async function deliverOpen(context: HttpContext, request: FastifyRequest, reply:
   const leftMs = refuseExpired(context.clock, delivery.expires);
   if (!isId('image', params.image)) throw new ProblemError('image_not_found');
   const where = { tenantId: tenant.tenantId, imageId: params.image };
-  if (delivery.auto || delivery.ch) {
-    const { found, isProvisional } = await findFitting(context, request, reply, { ...where, asked, delivery });
-    if (delivery.dl !== undefined) reply.header('content-disposition', attachment(delivery.dl));
-    const caching = cacheControl({ scope: 'public', isVersioned: false, isProvisional, leftMs });
-    return sendObject(context, request, reply, found, caching);
-  }
-  const found = await findRendition(context, reply, { ...where, transformation });
+  // Whatever its version: which rendition it is depends on the client.
+  const isOpenEnded = delivery.auto !== undefined || delivery.ch !== undefined;
+  const { found, isProvisional } = isOpenEnded
+    ? await findFitting(context, request, reply, { ...where, asked, delivery })
+    : { found: await findRendition(context, reply, { ...where, transformation }), isProvisional: false };
   if (delivery.dl !== undefined) reply.header('content-disposition', attachment(delivery.dl));
-  const isVersioned = versionFits(delivery.v, transformation);
-  return sendObject(context, request, reply, found, cacheControl({ scope: 'public', isVersioned, leftMs }));
+  const isVersioned = !isOpenEnded && versionFits(delivery.v, transformation);
+  const caching = cacheControl({ scope: 'public', isVersioned, isProvisional, leftMs });
+  return sendObject(context, request, reply, found, caching);
 }
 
 /** What fits the client best, as far as its URL leaves that to its headers, which `Vary` then names. */
@@ -124,8 +124,7 @@ async function deliverOriginal(
   if (!isId('image', params.image)) throw new ProblemError('image_not_found');
   const { tenantId } = tenant;
   const lookup = await findDelivery(context.database, tenantId, params.image, PRESETS.small);
-  if (lookup.state !== 'found') throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
-  const object = { ...lookup.value.original, tenantId, imageId: params.image, isUploaded: true, renderMs: 0 };
+  const object = { ...existing(lookup).original, tenantId, imageId: params.image, isUploaded: true, renderMs: 0 };
   if (dl !== undefined) reply.header('content-disposition', attachment(dl));
   const caching = cacheControl({ scope: 'private', isVersioned: false, leftMs });
   return sendObject(context, request, reply, { object, foundIn: 'database', waitMs: 0 }, caching);

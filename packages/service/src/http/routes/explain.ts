@@ -4,16 +4,18 @@ import { isId } from '../../core/ids.ts';
 import type { Delivery } from '../../images/index.ts';
 import { explainRendition } from '../../renditions/index.ts';
 import type { HttpContext } from '../context.ts';
+import { existing } from '../existing.ts';
 import { ProblemError } from '../problem.ts';
-import { readRequested } from '../requested.ts';
+import { queryOf, readRequested } from '../requested.ts';
 import { versionOf } from '../urls.ts';
 
 /** `/v1/images/{id}/explain`. */
 export function explainHandlers(context: HttpContext) {
   return {
-    explainRendition: (request: FastifyRequest, reply: FastifyReply): Promise<Explanation> => {
+    explainRendition: async (request: FastifyRequest, reply: FastifyReply): Promise<Explanation> => {
+      const { tenantId } = await context.auth.principal(request, ROUTES.explainRendition.scope);
       const { id } = request.params as { id: string };
-      return explain(context, request, reply, id, queryOf(request));
+      return explain(context, reply, { tenantId, imageId: id }, queryOf(request.raw.url));
     },
   };
 }
@@ -30,39 +32,30 @@ export async function explainDelivery(
   reply: FastifyReply,
   address: { readonly tenant: string; readonly image: string },
 ): Promise<Explanation> {
-  const principal = await context.auth.principal(request, ROUTES.explainRendition.scope);
+  const { tenantId } = await context.auth.principal(request, ROUTES.explainRendition.scope);
   const tenant = await context.auth.tenant(address.tenant);
-  if (tenant?.tenantId !== principal.tenantId) throw new ProblemError('image_not_found');
+  if (tenant?.tenantId !== tenantId) throw new ProblemError('image_not_found');
   const parts = partsOf(request).filter((part) => part !== EXPLAIN && !part.startsWith('s='));
-  return explain(context, request, reply, address.image, parts.join('&'));
+  return explain(context, reply, { tenantId, imageId: address.image }, parts.join('&'));
 }
 
 const EXPLAIN = 'explain=1';
 
+function partsOf(request: FastifyRequest): string[] {
+  return queryOf(request.raw.url).split('&');
+}
+
 async function explain(
   context: HttpContext,
-  request: FastifyRequest,
   reply: FastifyReply,
-  imageId: string,
+  { tenantId, imageId }: { readonly tenantId: string; readonly imageId: string },
   query: string,
 ): Promise<Explanation> {
-  const { tenantId } = await context.auth.principal(request, ROUTES.explainRendition.scope);
   if (!isId('image', imageId)) throw new ProblemError('image_not_found');
   const { asked, transformation } = readRequested(query);
-  const lookup = await context.deliveries.look(tenantId, imageId, transformation);
-  if (lookup.state !== 'found') throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
+  const delivery = existing(await context.deliveries.look(tenantId, imageId, transformation));
   reply.header('cache-control', 'no-store');
-  return explanationOf(lookup.value, asked, transformation);
-}
-
-function queryOf(request: FastifyRequest): string {
-  const url = request.raw.url ?? '';
-  const at = url.indexOf('?');
-  return at < 0 ? '' : url.slice(at + 1);
-}
-
-function partsOf(request: FastifyRequest): string[] {
-  return queryOf(request).split('&');
+  return explanationOf(delivery, asked, transformation);
 }
 
 function explanationOf({ source, rendition }: Delivery, asked: Transformation, transformation: string): Explanation {

@@ -1,9 +1,10 @@
 import { type Image as ImageResource, ROUTES, TAGS_MAX, tagSchema } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
-import { deleteImage, getImage, type Image, type Lookup, listImages } from '../../images/index.ts';
+import { deleteImage, getImage, type Image, listImages } from '../../images/index.ts';
 import { baseUrl, type HttpContext, tenantOf } from '../context.ts';
 import { followAsEvents, isDeletionTold } from '../event-stream.ts';
+import { existing } from '../existing.ts';
 import { forget } from '../forget.ts';
 import { takeKeyOf } from '../idempotent.ts';
 import { ProblemError } from '../problem.ts';
@@ -19,7 +20,7 @@ export function imageHandlers(context: HttpContext) {
     getImage: async (request: FastifyRequest) => {
       const principal = await context.auth.principal(request, ROUTES.getImage.scope);
       const tenant = await tenantOf(context, principal);
-      const image = found(await getImage(context.database, tenant.tenantId, imageIdOf(request)));
+      const image = existing(await getImage(context.database, tenant.tenantId, imageIdOf(request)));
       return toImageResource(image, tenant, baseUrl(context, request));
     },
     deleteImage: (request: FastifyRequest) => remove(context, request),
@@ -30,7 +31,7 @@ export function imageHandlers(context: HttpContext) {
       const lookup = await getImage(context.database, tenantId, imageId);
       // Who has not heard of the deletion yet hears of it.
       const isToldAll = lookup.state === 'gone' && (await isDeletionTold(context, request, tenantId, imageId));
-      if (lookup.state === 'missing' || isToldAll) found(lookup);
+      if (lookup.state === 'missing' || isToldAll) existing(lookup);
       return followAsEvents(context, request, reply, principal.tenantId, imageId);
     },
   };
@@ -93,7 +94,7 @@ async function remove(context: HttpContext, request: FastifyRequest) {
   const principal = await auth.principal(request, ROUTES.deleteImage.scope);
   const imageId = imageIdOf(request);
   const { tenantId, actor } = principal;
-  const deleted = found(await deleteImage(database, clock, { tenantId, imageId, actor, address: request.ip }));
+  const deleted = existing(await deleteImage(database, clock, { tenantId, imageId, actor, address: request.ip }));
   hint('events');
   forget(context, { tenantId, imageId });
   await store.remove(deleted.objectKeys).catch((error: unknown) => {
@@ -107,11 +108,6 @@ function imageIdOf(request: FastifyRequest): string {
   const { id } = request.params as { id: string };
   if (!isId('image', id)) throw new ProblemError('image_not_found');
   return id;
-}
-
-function found<T>(lookup: Lookup<T>): T {
-  if (lookup.state === 'found') return lookup.value;
-  throw new ProblemError(lookup.state === 'gone' ? 'image_gone' : 'image_not_found');
 }
 
 function refuseForeignBody(request: FastifyRequest): void {

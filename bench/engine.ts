@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -55,7 +56,7 @@ async function compare(picture: string, job: { name: string; source: SourceFacts
 }
 
 async function put(worker: WorkerProcess, picture: string): Promise<{ name: string; source: SourceFacts }> {
-  const { name, path } = worker.scratch.takeFolder();
+  const { name, path } = worker.scratch.takeFolder(randomUUID());
   await copyFile(picture, join(path, 'original'));
   const probed = await worker.probe({ id: name, folder: name, bounds: BOUNDS_DEFAULT }, LIMITS);
   if ('rejection' in probed) throw new Error(`${picture}: ${probed.rejection.message}`);

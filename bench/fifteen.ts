@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { loadavg, tmpdir } from 'node:os';
@@ -112,7 +113,7 @@ async function compare(picture: string): Promise<void> {
 }
 
 async function put(worker: WorkerProcess, picture: string): Promise<Job> {
-  const { name, path } = worker.scratch.takeFolder();
+  const { name, path } = worker.scratch.takeFolder(randomUUID());
   await copyFile(picture, join(path, 'original'));
   const probed = await worker.probe({ id: name, folder: name, bounds: BOUNDS_DEFAULT }, LIMITS);
   if ('rejection' in probed) throw new Error(`${picture}: ${probed.rejection.message}`);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,7 +117,7 @@ async function measure({ name, bytes, transformations }: Case): Promise<void> {
   const worker = startWorkerProcess({ slot: 0, scratchDirectory: join(scratch, 'w'), isolation: CRASH_ISOLATION, log });
   try {
     await worker.ready;
-    const folder = worker.scratch.takeFolder();
+    const folder = worker.scratch.takeFolder(randomUUID());
     await writeFile(join(folder.path, 'original'), bytes);
     const probed = await worker.probe({ id: 'job', folder: folder.name, bounds: BOUNDS_DEFAULT }, LIMITS);
     if ('rejection' in probed) return console.log(`${name}\t${probed.rejection.message}`);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -70,7 +71,7 @@ async function choosePictures(): Promise<string[]> {
 }
 
 async function compare(picture: string, fm: OutputFormat, w: number): Promise<Pair> {
-  const { name, path } = worker.scratch.takeFolder();
+  const { name, path } = worker.scratch.takeFolder(randomUUID());
   try {
     await copyFile(picture, join(path, 'original'));
     const probed = await worker.probe({ id: name, folder: name, bounds: BOUNDS_DEFAULT }, LIMITS);

@@ -26,7 +26,10 @@ try {
   await subject.withDatabase(async (database) => {
     for (let n = 0; measured.length < kills; n += 1) {
       const one = await measure(database, n);
-      if (one) measured.push(one);
+      if (!one) continue;
+      measured.push(one);
+      const [claim, inHand] = [one.claimMs, one.inHandMs].map((ms) => `${ms.toFixed(0)} ms`);
+      console.error(`${measured.length} of ${kills}: claimed after ${claim}, in hand after ${inHand}`);
     }
   });
   print(

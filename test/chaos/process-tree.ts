@@ -39,7 +39,7 @@ export function readGroup(pid: number, data: string): Group {
   let postmaster: number | undefined;
   for (const child of own) {
     const cwd = linkOf(child, 'cwd');
-    if (cwd && dirname(cwd) === scratch) workers.push({ pid: child, slot: basename(cwd), jobs: foldersOf(cwd) });
+    if (cwd && dirname(cwd) === scratch) workers.push({ pid: child, slot: basename(cwd), jobs: jobsIn(cwd) });
     else if (argvOf(child).includes(join(data, 'postgres', 'data'))) postmaster = child;
   }
   const all = [pid];
@@ -141,9 +141,12 @@ function openFilesOf(pid: number): (string | undefined)[] {
   }
 }
 
-function foldersOf(directory: string): string[] {
+/** What lies there besides (fonts, folders that wait to be used again) is no job's. */
+const JOB_FOLDER = /^job_.*-\d+$/;
+
+function jobsIn(scratch: string): string[] {
   try {
-    return readdirSync(directory);
+    return readdirSync(scratch).filter((name) => JOB_FOLDER.test(name));
   } catch {
     return [];
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -62,7 +63,7 @@ export class WorkerRig implements AsyncDisposable {
 
   /** Puts an original into a folder of its own and returns the folder's name. */
   async put(original: Buffer): Promise<string> {
-    const { name, path } = this.worker.scratch.takeFolder();
+    const { name, path } = this.worker.scratch.takeFolder(randomUUID());
     await writeFile(join(path, 'original'), original, { mode: 0o444 });
     return name;
   }

@@ -26,7 +26,7 @@ describe('an identifier', () => {
 
   it('is the same for the same time and bytes: the vector of RFC 9562, appendix A.6', () => {
     const random = Uint8Array.from([0x0c, 0xc3, 0x18, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f]);
-    expect(uuidV7(0x017f22e279b0, random).toString(16).padStart(32, '0')).toBe('017f22e279b07cc398c4dc0c0c07398f');
+    expect(Buffer.from(uuidV7(0x017f22e279b0, random)).toString('hex')).toBe('017f22e279b07cc398c4dc0c0c07398f');
     expect(newId('image', clockAt(0x017f22e279b0, random))).toBe('img_01fwhe4ydgfk1shh6w1g60eecf');
   });
 
@@ -91,7 +91,7 @@ describe('the bits of an identifier', () => {
   it('carry time, version 7, variant 2 and 74 random bits', () => {
     fc.assert(
       fc.property(timeMs, tenBytes, (now, random) => {
-        const bits = uuidV7(now, random);
+        const bits = BigInt(`0x${Buffer.from(uuidV7(now, random)).toString('hex')}`);
         expect(bits >> 80n).toBe(BigInt(now));
         expect((bits >> 76n) & 0xfn).toBe(7n);
         expect((bits >> 62n) & 0x3n).toBe(2n);

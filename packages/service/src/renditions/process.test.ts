@@ -150,7 +150,7 @@ const directory = process.argv[1];
 const log = { warn: (fields, message) => console.error(message, fields) };
 const worker = startWorkerProcess({ slot: 0, scratchDirectory: directory + '/scratch', isolation: CRASH_ISOLATION, log });
 await worker.ready;
-const { name: folder, path } = worker.scratch.takeFolder();
+const { name: folder, path } = worker.scratch.takeFolder('job');
 await copyFile(directory + '/large', path + '/original');
 const limits = { deadlineMs: 60_000, rssBytesMax: 4e9 };
 const { facts: source } = await worker.probe({ id: 'p', folder, bounds }, limits);

@@ -61,7 +61,8 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     await endRenditions(deps.database, deps.clock, job, { ready: [], failed: [] }, true);
     return 0;
   }
-  const folder = worker.scratch.takeFolder();
+  const attempt = `${job.jobId}-${job.token}`;
+  const folder = worker.scratch.takeFolder(attempt);
   const ending = new Ending(deps, worker, job, folder.name, rows.map(toWork));
   try {
     await copyObjectTo(deps.store, first.object_key, join(folder.path, ORIGINAL_FILE));
@@ -70,7 +71,7 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
     const { deadlineMs } = predictJob(first.facts, transformations);
     const { failures, looks } = await worker.run(
       {
-        id: `${job.jobId}-${job.token}`,
+        id: attempt,
         folder: folder.name,
         source: first.facts,
         transformations,

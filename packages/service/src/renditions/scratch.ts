@@ -9,6 +9,7 @@ import {
   openSync,
   read,
   readSync,
+  renameSync,
   unlinkSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -22,8 +23,11 @@ import { promisify } from 'node:util';
  */
 export interface Scratch {
   readonly directory: string;
-  /** A folder for one job, empty and open to the worker alone: one that was given back, or a new one. */
-  takeFolder(): JobFolder;
+  /**
+   * A folder for one job, empty and open to the worker alone: one that was given back, or a new one. Whoever looks from
+   * outside sees by its `name`, which no other job has, what the worker has in hand.
+   */
+  takeFolder(name: string): JobFolder;
   /**
    * Reads an output of at most `bytesMax` bytes.
    * @throws UntrustedOutputError when it is longer, or not a plain file that the worker itself wrote.
@@ -64,23 +68,27 @@ export function prepareScratch(directory: string, uid: number | undefined): Scra
     // The group may pass through, not read, not write.
     chmodSync(directory, 0o710);
   }
-  const spare: JobFolder[] = [];
-  let folders = 0;
-  const makeFolder = (): JobFolder => {
-    folders += 1;
-    const name = `job-${folders}`;
-    const path = join(directory, name);
-    mkdirSync(path, { mode: 0o700 });
-    if (uid !== undefined) chownSync(path, uid, uid);
-    return { name, path };
-  };
+  const spare: string[] = [];
+  let given = 0;
   return {
     directory,
-    takeFolder: () => spare.pop() ?? makeFolder(),
+    takeFolder: (name) => {
+      const path = join(directory, name);
+      const used = spare.pop();
+      if (used !== undefined) renameSync(used, path);
+      else {
+        mkdirSync(path, { mode: 0o700 });
+        if (uid !== undefined) chownSync(path, uid, uid);
+      }
+      return { name, path };
+    },
     readOutput: (folder, index, bytesMax) => readOwned(join(directory, folder, `${index}`), uid, bytesMax),
     giveBackFolder: async (folder, outputs) => {
-      if (emptyFolder(folder.path, outputs)) spare.push(folder);
-      else await rm(folder.path, { recursive: true, force: true });
+      if (!emptyFolder(folder.path, outputs)) return rm(folder.path, { recursive: true, force: true });
+      given += 1;
+      const path = join(directory, `spare-${given}`);
+      renameSync(folder.path, path);
+      spare.push(path);
     },
   };
 }

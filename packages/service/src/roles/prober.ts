@@ -67,13 +67,11 @@ export class Prober {
   async #probe(objectKey: string): Promise<ProbeResult> {
     const { clock, store, bounds, rssBytesMax } = this.#deps;
     const worker = await this.#slot.ready();
-    const folder = worker.scratch.takeFolder();
+    const id = newId('object', clock);
+    const folder = worker.scratch.takeFolder(id);
     try {
       await copyObjectTo(store, objectKey, join(folder.path, ORIGINAL_FILE));
-      const probed = await worker.probe(
-        { id: newId('object', clock), folder: folder.name, bounds },
-        { deadlineMs: DEADLINE_MS, rssBytesMax },
-      );
+      const probed = await worker.probe({ id, folder: folder.name, bounds }, { deadlineMs: DEADLINE_MS, rssBytesMax });
       if ('facts' in probed) return { ok: true, facts: probed.facts };
       return { ok: false, rejection: probed.rejection };
     } finally {

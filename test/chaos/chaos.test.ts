@@ -24,5 +24,7 @@ test('workers, PostgreSQL, the node and all at once are killed under load, and n
   console.log(Object.fromEntries(verdict.counts), Object.fromEntries(history.answers));
   expect(verdict.violations).toEqual([]);
   expect(strikes.reduce((sum, { kills }) => sum + kills, 0)).toBeGreaterThanOrEqual(KILLS_MIN);
+  // Blows at workers that stand idle would show nothing.
+  expect(strikes.filter(({ midJob }) => midJob).length).toBeGreaterThanOrEqual(2);
   expect(verdict.counts.get('uploads checked')).toBeGreaterThan(10);
 }, 300_000);

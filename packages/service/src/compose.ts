@@ -201,7 +201,7 @@ function startWorkers(parts: Parts): Promise<WorkerRole> {
     bounds: { ...BOUNDS_DEFAULT, pixelsMax: config.SAFELIGHT_PIXELS_MAX },
     scratchDirectory: parts.scratch,
     onEnded: (ended) => {
-      waiters.settle(ended.map((rendition) => rendition.renditionId));
+      waiters.settle(ended);
       sealer?.hint();
     },
   });

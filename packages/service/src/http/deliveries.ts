@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
-import { type Delivery, findDelivery, type Lookup } from '../images/index.ts';
+import { type Delivery, DeliveryLooks, type Lookup } from '../images/index.ts';
 import { type Deliverable, toDeliverable } from './deliverable.ts';
 import { FreshFacts } from './fresh-facts.ts';
 import { KeysByOwner } from './keys-by-owner.ts';
@@ -15,13 +15,14 @@ export class Deliveries {
   readonly #facts: FreshFacts<Deliverable, Lookup<Delivery>>;
 
   constructor({ database, clock }: { readonly database: Pick<Database, 'asTenant'>; readonly clock: Clock }) {
+    const looks = new DeliveryLooks(database);
     this.#facts = new FreshFacts({
       clock,
       entriesMax: ENTRIES_MAX,
       msMax: STALE_MS_MAX,
       ask: (key) => {
         const { tenantId, imageId, transformation } = partsOf(key);
-        return findDelivery(database, tenantId, imageId, transformation);
+        return looks.find(tenantId, imageId, transformation);
       },
       keep: (key, lookup) => {
         const { tenantId, imageId } = partsOf(key);

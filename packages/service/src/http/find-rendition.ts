@@ -64,7 +64,12 @@ async function awaitRendition(
     // Between the look and the wait the rendition may have ended: the poll behind the wait finds out.
     const { renditionId } = rendition;
     const gone = signal;
-    await orders.awaiting(tenantId, renditionId, () => waiters.wait(tenantId, renditionId, leftMs, gone));
+    const ended = await orders.awaiting(tenantId, renditionId, () => waiters.wait(tenantId, renditionId, leftMs, gone));
+    if (!ended) continue;
+    // Committed by this node a moment ago: there is nothing to ask. It is not kept, since nothing tells here of a deletion.
+    const waitMs = clock.monotonic() - since;
+    orders.noteWait(tenantId, waitMs);
+    return { lookup: { state: 'found', value: { ...delivery, rendition: ended } }, cause: ended.cause, waitMs };
   }
 }
 

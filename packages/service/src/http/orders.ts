@@ -65,11 +65,11 @@ export class Orders {
   }
 
   /** Runs a wait for a rendition; until it ends, the rendition counts as pending without a look at the database. */
-  async awaiting(tenantId: string, renditionId: string, wait: () => Promise<unknown>): Promise<void> {
+  async awaiting<T>(tenantId: string, renditionId: string, wait: () => Promise<T>): Promise<T> {
     const awaited = this.#awaited.get(tenantId) ?? new Map<string, number>();
     this.#awaited.set(tenantId, awaited.set(renditionId, (awaited.get(renditionId) ?? 0) + 1));
     try {
-      await wait();
+      return await wait();
     } finally {
       const left = (awaited.get(renditionId) ?? 0) - 1;
       if (left > 0) awaited.set(renditionId, left);

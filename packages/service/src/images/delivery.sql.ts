@@ -1,14 +1,26 @@
 import { hotStatement } from '../db/statement.ts';
 import { renditionColumns } from '../renditions/index.ts';
 
+const DELIVERY_COLUMNS = `i.deleted_at, i.original_id AS image_original_id, i.filename,
+     o.object_key AS original_object_key, o.sha256 AS original_sha256, o.bytes AS original_bytes,
+     o.format AS original_format, o.facts, i.created_at, ${renditionColumns('r')}`;
+
 /** What a delivery needs, by two primary keys and one unique index; the tenant comes from the URL, not from a key. */
 export const selectDelivery = hotStatement(
   'select_delivery',
-  `SELECT i.deleted_at, i.original_id AS image_original_id, i.filename, o.object_key AS original_object_key,
-     o.sha256 AS original_sha256, o.bytes AS original_bytes, o.format AS original_format, o.facts, i.created_at,
-     ${renditionColumns('r')}
+  `SELECT ${DELIVERY_COLUMNS}
    FROM images i
    LEFT JOIN originals o ON o.tenant_id = i.tenant_id AND o.original_id = i.original_id
    LEFT JOIN renditions r ON r.tenant_id = i.tenant_id AND r.original_id = i.original_id AND r.digest = $3
    WHERE i.tenant_id = $1 AND i.image_id = $2`,
+);
+
+/** The same for several of one tenant, by the same keys; `place` counts them from one, and those without an image lack. */
+export const selectDeliveries = hotStatement(
+  'select_deliveries',
+  `SELECT asked.place::int, ${DELIVERY_COLUMNS}
+   FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS asked (image_id, digest, place)
+   JOIN images i ON i.tenant_id = $1 AND i.image_id = asked.image_id
+   LEFT JOIN originals o ON o.tenant_id = i.tenant_id AND o.original_id = i.original_id
+   LEFT JOIN renditions r ON r.tenant_id = i.tenant_id AND r.original_id = i.original_id AND r.digest = asked.digest`,
 );

@@ -10,7 +10,7 @@ import {
   type SourceFacts,
   toRendition,
 } from '../renditions/index.ts';
-import { selectDelivery } from './delivery.sql.ts';
+import { selectDeliveries, selectDelivery } from './delivery.sql.ts';
 import type { Lookup } from './read.ts';
 
 export interface Delivery {
@@ -41,6 +41,10 @@ interface DeliveryRow extends Omit<RenditionRow, 'rendition_id'> {
   readonly facts: SourceFacts;
 }
 
+interface PlacedRow extends DeliveryRow {
+  readonly place: number;
+}
+
 /**
  * What stands at a delivery URL: the image's original and, under `transformation`, its rendition. The tenant comes out
  * of a URL that anybody may write, so the look-up sees that tenant's rows alone.
@@ -54,6 +58,23 @@ export async function findDelivery(
   const digest = renditionDigest(transformation);
   const values = [tenantId, imageId, digest];
   const [row] = await database.asTenant(tenantId, (tx) => tx.query<DeliveryRow>(selectDelivery, values));
+  return toLookup(row);
+}
+
+/** What stands at several URLs of one tenant, in one transaction and in their order. */
+export async function findDeliveries(
+  database: Pick<Database, 'asTenant'>,
+  tenantId: string,
+  urls: readonly { readonly imageId: string; readonly transformation: string }[],
+): Promise<Lookup<Delivery>[]> {
+  const digests = urls.map(({ transformation }) => renditionDigest(transformation));
+  const values = [tenantId, urls.map(({ imageId }) => imageId), digests];
+  const rows = await database.asTenant(tenantId, (tx) => tx.query<PlacedRow>(selectDeliveries, values));
+  const byPlace = new Map(rows.map((row) => [row.place, row]));
+  return urls.map((_, index) => toLookup(byPlace.get(index + 1)));
+}
+
+function toLookup(row: DeliveryRow | undefined): Lookup<Delivery> {
   if (!row) return { state: 'missing' };
   if (row.deleted_at) return { state: 'gone' };
   const { rendition_id } = row;

@@ -2,6 +2,7 @@
 export { type Accepted, acceptImage, type Upload } from './accept.ts';
 export { type DeletedImage, deleteImage } from './delete.ts';
 export { type Delivery, findDelivery, type Hurried, hurryRendition, orderForLater } from './delivery.ts';
+export { DeliveryLooks } from './delivery-looks.ts';
 export {
   amendIdempotencyAnswer,
   finishIdempotencyKey,

@@ -11,7 +11,7 @@ const LOCKS = {
     'lock_original_share',
     'SELECT 1 FROM originals WHERE tenant_id = $1 AND original_id = $2 FOR SHARE',
   ),
-  change: statement(
+  change: hotStatement(
     'lock_original_change',
     'SELECT 1 FROM originals WHERE tenant_id = $1 AND original_id = $2 FOR NO KEY UPDATE',
   ),

@@ -6,9 +6,22 @@ import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { PlacesTakenError } from '../core/tenant-places.ts';
 import { renditionDigest } from './digest.ts';
+import type { Rendition } from './model.ts';
 import { RenditionWaiters } from './waiters.ts';
 
 const LONG_MS = 20_000;
+
+const failed = (renditionId: string): Rendition => ({
+  renditionId,
+  originalId: 'orig_1',
+  transformation: 'w=1',
+  preset: undefined,
+  digest: renditionDigest('w=1'),
+  state: 'failed',
+  jobId: undefined,
+  made: undefined,
+  cause: { code: 'decode_failed', message: 'no picture' },
+});
 
 describe('requests that wait for renditions', () => {
   let test: TestDatabase;
@@ -44,14 +57,15 @@ describe('requests that wait for renditions', () => {
     const id = await pendingRendition();
     const waiting = [wait(id), wait(id)];
     expect(waiters.count).toBe(2);
-    waiters.settle([id]);
-    await Promise.all(waiting);
+    const rendition = failed(id);
+    waiters.settle([rendition]);
+    expect(await Promise.all(waiting)).toEqual([rendition, rendition]);
     expect(waiters.count).toBe(0);
   });
 
   it('do not begin to wait for what ended on this node just before, and that once', async () => {
     const id = await pendingRendition();
-    waiters.settle([id]);
+    waiters.settle([failed(id)]);
     expect(await msOf(wait(id))).toBeLessThan(100);
     expect(await msOf(wait(id, 300))).toBeGreaterThan(250);
   });
@@ -88,7 +102,7 @@ describe('requests that wait for renditions', () => {
     expect(waiters.count).toBe(4);
     neighbour.abort();
     await other;
-    waiters.settle([id]);
+    waiters.settle([failed(id)]);
     await Promise.all(waiting);
     waiters.close();
   });

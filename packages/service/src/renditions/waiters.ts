@@ -1,10 +1,11 @@
 import { TenantPlaces } from '../core/tenant-places.ts';
 import type { Queryable } from '../db/database.ts';
+import type { Rendition } from './model.ts';
 import { selectEnded } from './waiters.sql.ts';
 
 interface Waited {
   readonly tenantId: string;
-  readonly wake: Set<() => void>;
+  readonly wake: Set<(ended?: Rendition) => void>;
 }
 
 const POLL_MS = 250;
@@ -35,25 +36,30 @@ export class RenditionWaiters {
   }
 
   /**
-   * Resolves when the rendition has ended, when the time is up, when the signal fires, or at shutdown: the caller looks
-   * again, whichever it was.
+   * Resolves when the rendition has ended, when the time is up, when the signal fires, or at shutdown.
+   * @returns the rendition when it ended on this node while the caller waited; else undefined, and the caller looks again.
    * @throws PlacesTakenError at the bound of the node, or of the tenant.
    */
-  async wait(tenantId: string, renditionId: string, msMax: number, signal?: AbortSignal): Promise<void> {
-    if (this.#closed || signal?.aborted || msMax <= 0) return;
+  async wait(
+    tenantId: string,
+    renditionId: string,
+    msMax: number,
+    signal?: AbortSignal,
+  ): Promise<Rendition | undefined> {
+    if (this.#closed || signal?.aborted || msMax <= 0) return undefined;
     // It ended between the caller's look and this call. Told once: the caller's next look finds out.
-    if (this.#settled.delete(renditionId)) return;
+    if (this.#settled.delete(renditionId)) return undefined;
     const giveBack = this.#places.take(tenantId);
     const waited = this.#waited.get(renditionId) ?? { tenantId, wake: new Set() };
     this.#waited.set(renditionId, waited);
     this.#schedule();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, msMax);
-    const onAbort = () => resolve();
+    const { promise, resolve } = Promise.withResolvers<Rendition | undefined>();
+    const timer = setTimeout(resolve, msMax, undefined);
+    const onAbort = () => resolve(undefined);
     signal?.addEventListener('abort', onAbort, { once: true });
     waited.wake.add(resolve);
     try {
-      await promise;
+      return await promise;
     } finally {
       giveBack();
       clearTimeout(timer);
@@ -63,13 +69,18 @@ export class RenditionWaiters {
     }
   }
 
-  /** These renditions have ended: whoever waits looks again. */
-  settle(renditionIds: Iterable<string>): void {
-    for (const id of renditionIds) {
-      const waited = this.#waited.get(id);
-      if (waited) for (const wake of waited.wake) wake();
-      else this.#keep(id);
+  /** These renditions have ended here, and are committed. */
+  settle(ended: Iterable<Rendition>): void {
+    for (const rendition of ended) {
+      if (!this.#wake(rendition.renditionId, rendition)) this.#keep(rendition.renditionId);
     }
+  }
+
+  /** @returns whether anybody waited. */
+  #wake(renditionId: string, ended?: Rendition): boolean {
+    const waited = this.#waited.get(renditionId);
+    if (waited) for (const wake of waited.wake) wake(ended);
+    return waited !== undefined;
   }
 
   #keep(renditionId: string): void {
@@ -82,7 +93,7 @@ export class RenditionWaiters {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.settle([...this.#waited.keys()]);
+    for (const id of [...this.#waited.keys()]) this.#wake(id);
   }
 
   #schedule(): void {
@@ -100,6 +111,6 @@ export class RenditionWaiters {
     const values = [waited.map(([, { tenantId }]) => tenantId), waited.map(([id]) => id)];
     // A database that is away leaves the waiters waiting; their time ends as it would have.
     const rows = await this.#database.query<{ rendition_id: string }>(selectEnded, values).catch(() => []);
-    this.settle(rows.map(({ rendition_id }) => rendition_id));
+    for (const { rendition_id } of rows) this.#wake(rendition_id);
   }
 }

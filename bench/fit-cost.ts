@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseTransformation, type Transformation } from '@safelight/contract';
+import type { Lane } from '../packages/service/src/jobs/index.ts';
 import { BOUNDS_DEFAULT } from '../packages/service/src/renditions/bounds.ts';
 import { CRASH_ISOLATION } from '../packages/service/src/renditions/isolation.ts';
 import { predictJob } from '../packages/service/src/renditions/predict.ts';
@@ -21,6 +22,7 @@ interface Case {
   readonly name: string;
   readonly bytes: Buffer;
   readonly transformations: readonly Transformation[];
+  readonly lane?: Lane;
 }
 
 /** What is done to a picture besides scaling it. */
@@ -109,10 +111,14 @@ async function* made(): AsyncGenerator<Case> {
       yield { name: `all pixels to ${fm}`, bytes: baseline, transformations: [{ fm }] };
       yield { name: `all pixels to ${fm}, and 50`, bytes: baseline, transformations: [{ fm }, { w: 50 }] };
     }
+    for (const transformation of [{ fm: 'avif' }, { fm: 'avif', w: width / 2 }] as const) {
+      const name = `${JSON.stringify(transformation)} when nobody waits`;
+      yield { name, bytes: baseline, transformations: [transformation], lane: 'batch' };
+    }
   }
 }
 
-async function measure({ name, bytes, transformations }: Case): Promise<void> {
+async function measure({ name, bytes, transformations, lane = 'live' }: Case): Promise<void> {
   const log = { warn: (fields: object, message: string) => console.error(message, fields) };
   const worker = startWorkerProcess({ slot: 0, scratchDirectory: join(scratch, 'w'), isolation: CRASH_ISOLATION, log });
   try {
@@ -122,20 +128,22 @@ async function measure({ name, bytes, transformations }: Case): Promise<void> {
     const probed = await worker.probe({ id: 'job', folder: folder.name, bounds: BOUNDS_DEFAULT }, LIMITS);
     if ('rejection' in probed) return console.log(`${name}\t${probed.rejection.message}`);
     const { facts: source } = probed;
+    const predicted = predictJob(source, transformations, { lane });
+    const { effort } = predicted;
     const spent: number[] = [];
     let peak = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const job = { id: 'job', folder: folder.name, source, transformations, bounds: BOUNDS_DEFAULT };
+      const job = { id: 'job', folder: folder.name, source, transformations, effort, bounds: BOUNDS_DEFAULT };
       const result = await worker.run(job, LIMITS);
       spent.push(result.cpuMs);
       // Later rounds find memory that earlier ones left; a prediction is about one job.
       peak ||= result.peakRssBytes;
     }
-    const predicted = predictJob(source, transformations);
     const cpu = spent.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? 0;
     const row = [(source.width * source.height) / 1e6, bytes.length / 1e6, cpu, predicted.costMicros / 1_000];
     const memory = [peak / 1e6, predicted.bytes / 1e6].map((value) => value.toFixed(0));
-    console.log([name, ...row.map((value) => value.toFixed(1)), ...memory].join('\t'));
+    const shown = effort === undefined ? name : `${name}, effort ${effort}`;
+    console.log([shown, ...row.map((value) => value.toFixed(1)), ...memory].join('\t'));
   } finally {
     worker.kill();
     await worker.exited;

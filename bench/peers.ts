@@ -8,7 +8,7 @@ import { writePicture } from '../scripts/make-pictures.ts';
 import { Safelight } from '../test/support/safelight.ts';
 import { type Answer, closedLoop } from './support/closed-loop.ts';
 import { groupCpuMs } from './support/group-cpu.ts';
-import { type GroupMemory, watchMemory } from './support/group-memory.ts';
+import { type GroupMemory, larger, watchMemory } from './support/group-memory.ts';
 import { linkOriginals, QUALITY, type Subject, startPeers, WIDTH } from './support/peer-subjects.ts';
 import { cpuMsByPart, uploadCopies, urlSigner } from './support/safelight-stand.ts';
 import { lumaOf, referenceLuma, ssim } from './support/ssim.ts';
@@ -111,7 +111,7 @@ async function startSafelight(picture: Uint8Array, count: number): Promise<Subje
 
 async function measure(concurrency: number, first: number): Promise<Measured[]> {
   const measured = subjects.map((subject): Measured => {
-    return { subject, rounds: [], peak: { rssBytes: 0, pssBytes: 0 }, last: undefined };
+    return { subject, rounds: [], peak: { rssBytes: 0, pssBytes: 0, anonymousBytes: 0 }, last: undefined };
   });
   for (let round = 0; round < rounds; round += 1) {
     const start = round % measured.length;
@@ -133,8 +133,7 @@ async function runRound(one: Measured, urls: readonly string[], concurrency: num
   const cpuMs = groupCpuMs(pid) - cpuBefore;
   const parts = Object.entries(one.subject.cpuMsByPart?.() ?? {});
   const cpuMsOfParts = parts.map(([part, ms]) => [part, (ms - (partsBefore[part] ?? 0)) / urls.length] as const);
-  const { rssBytes, pssBytes } = memory.stop();
-  one.peak = { rssBytes: Math.max(one.peak.rssBytes, rssBytes), pssBytes: Math.max(one.peak.pssBytes, pssBytes) };
+  one.peak = larger(one.peak, memory.stop());
   one.last = answers.at(-1);
   return {
     cpuMs: cpuMs / urls.length,

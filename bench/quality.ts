@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OutputFormat, Transformation } from '@safelight/contract';
 import { BOUNDS_DEFAULT } from '../packages/service/src/renditions/bounds.ts';
+import { UNHURRIED_EFFORTS } from '../packages/service/src/renditions/effort.ts';
 import { CRASH_ISOLATION } from '../packages/service/src/renditions/isolation.ts';
 import { startWorkerProcess } from '../packages/service/src/renditions/process.ts';
 import type { SourceFacts } from '../packages/service/src/renditions/protocol.ts';
@@ -18,8 +19,9 @@ import { lumaOf, ssim } from './support/ssim.ts';
 /**
  * What `q=auto` saves against the fixed quality of each format (80, AVIF 67), by format and width: bytes, CPU of the
  * whole rendering, and two scores against the very pixels that were encoded: the likeness that the search goes by, and
- * a plain SSIM that it does not. `node bench/quality.ts [FILE…]`; without files, the pictures of a collection beside
- * the repository, or pictures made here. A row for each picture with `--each`.
+ * a plain SSIM that it does not. Then the same of AVIF that nobody waits for, at the fixed quality with more effort.
+ * `node bench/quality.ts [FILE…]`; without files, the pictures of a collection beside the repository, or pictures made
+ * here. A row for each picture with `--each`, the efforts alone with `--efforts`.
  */
 const require = createRequire(new URL('../packages/service/package.json', import.meta.url));
 const sharp = require('sharp') as typeof import('sharp').default;
@@ -36,7 +38,21 @@ interface Measured {
   readonly ssim: number;
   readonly cpuMs: number;
 }
-type Pair = { readonly fixed: Measured; readonly auto: Measured };
+type Pair = { readonly fixed: Measured; readonly other: Measured };
+
+/** What stands beside the fixed quality of a format, as it is made for who waits. */
+interface Other {
+  readonly name: string;
+  readonly fm: OutputFormat;
+  readonly transformation?: Transformation;
+  readonly effort?: number;
+}
+const SEARCHED: readonly Other[] = FORMATS.map((fm) => ({ name: 'q=auto', fm, transformation: { q: 'auto' } }));
+const UNHURRIED: readonly Other[] = UNHURRIED_EFFORTS.map((effort) => ({
+  name: `effort ${effort}`,
+  fm: 'avif',
+  effort,
+}));
 
 const each = process.argv.includes('--each');
 const folder = await mkdtemp(join(tmpdir(), 'safelight-quality-'));
@@ -49,12 +65,12 @@ const worker = startWorkerProcess({
 try {
   await worker.ready;
   const pictures = await choosePictures();
-  console.log(`${pictures.length} pictures; fixed quality → q=auto`);
-  for (const format of FORMATS) {
+  console.log(`${pictures.length} pictures; fixed quality → other`);
+  for (const other of process.argv.includes('--efforts') ? UNHURRIED : [...SEARCHED, ...UNHURRIED]) {
     for (const width of WIDTHS) {
       const pairs = [];
-      for (const picture of pictures) pairs.push(await compare(picture, format, width));
-      console.log(summary(`${format} ${width}`, pairs));
+      for (const picture of pictures) pairs.push(await compare(picture, other, width));
+      console.log(summary(`${other.fm} ${width}, ${other.name}`, pairs));
     }
   }
 } finally {
@@ -70,17 +86,18 @@ async function choosePictures(): Promise<string[]> {
   return (await readdir(CORPUS)).filter((name) => COLLECTED.test(name)).map((name) => join(CORPUS, name));
 }
 
-async function compare(picture: string, fm: OutputFormat, w: number): Promise<Pair> {
+async function compare(picture: string, { fm, ...other }: Other, w: number): Promise<Pair> {
   const { name, path } = worker.scratch.takeFolder(randomUUID());
   try {
     await copyFile(picture, join(path, 'original'));
     const probed = await worker.probe({ id: name, folder: name, bounds: BOUNDS_DEFAULT }, LIMITS);
     if ('rejection' in probed) throw new Error(`${picture}: ${probed.rejection.message}`);
-    const render = (transformation: Transformation) => rendered(name, probed.facts, transformation);
+    const render = (transformation: Transformation, effort?: number) =>
+      rendered(name, probed.facts, transformation, effort);
     // Every pixel as the encoder got it.
     const { file: reference } = await render({ w, fm: 'png' });
-    const measure = async (transformation: Transformation): Promise<Measured> => {
-      const { file, cpuMs } = await render({ w, fm, ...transformation });
+    const measure = async ({ transformation, effort }: Omit<Other, 'name' | 'fm'>): Promise<Measured> => {
+      const { file, cpuMs } = await render({ w, fm, ...transformation }, effort);
       const flat = await flattened(reference);
       return {
         bytes: file.length,
@@ -89,7 +106,7 @@ async function compare(picture: string, fm: OutputFormat, w: number): Promise<Pa
         cpuMs,
       };
     };
-    const pair = { fixed: await measure({}), auto: await measure({ q: 'auto' }) };
+    const pair = { fixed: await measure({}), other: await measure(other) };
     if (each) console.log(summary(`  ${picture.split('/').at(-1)}`, [pair]));
     return pair;
   } finally {
@@ -101,8 +118,9 @@ async function rendered(
   name: string,
   source: SourceFacts,
   transformation: Transformation,
+  effort: number | undefined,
 ): Promise<{ file: Uint8Array; cpuMs: number }> {
-  const job = { id: name, folder: name, source, transformations: [transformation], bounds: BOUNDS_DEFAULT };
+  const job = { id: name, folder: name, source, transformations: [transformation], effort, bounds: BOUNDS_DEFAULT };
   const { failures, cpuMs } = await worker.run(job, LIMITS);
   if (failures[0]) throw new Error(failures[0].cause.message);
   return { file: await worker.scratch.readOutput(name, 0, 1e9), cpuMs };
@@ -119,12 +137,12 @@ async function samplesOf(file: Buffer): Promise<Samples> {
 
 function summary(name: string, pairs: readonly Pair[]): string {
   const total = (value: (pair: Pair) => number) => pairs.reduce((sum, pair) => sum + value(pair), 0);
-  const [before, after] = [total(({ fixed }) => fixed.bytes), total(({ auto }) => auto.bytes)];
-  const cpu = total(({ auto }) => auto.cpuMs) / total(({ fixed }) => fixed.cpuMs);
+  const [before, after] = [total(({ fixed }) => fixed.bytes), total(({ other }) => other.bytes)];
+  const cpu = total(({ other }) => other.cpuMs) / total(({ fixed }) => fixed.cpuMs);
   const score = (of: 'likeness' | 'ssim') => {
     const mean = (which: keyof Pair) => (total((pair) => pair[which][of]) / pairs.length).toFixed(4);
     const least = (which: keyof Pair) => Math.min(...pairs.map((pair) => pair[which][of])).toFixed(4);
-    return `${of} mean ${mean('fixed')} → ${mean('auto')}, least ${least('fixed')} → ${least('auto')}`;
+    return `${of} mean ${mean('fixed')} → ${mean('other')}, least ${least('fixed')} → ${least('other')}`;
   };
   const bytes = `${(before / 1_000).toFixed(0)} → ${(after / 1_000).toFixed(0)} kB (${(after / before).toFixed(3)})`;
   return `${name}: ${bytes}; ${score('likeness')}; ${score('ssim')}; CPU × ${cpu.toFixed(1)}`;

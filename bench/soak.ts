@@ -11,8 +11,9 @@ import { median } from './support/statistics.ts';
  * An hour of everything at once: uploads, renditions of every format that nobody has asked for yet, deliveries that are
  * made already, deletions. The memory of the whole group (node, workers, PostgreSQL) is taken every 10 s, and a row
  * is printed for each minute. Fails when memory grows by more than 5 % after minute 10 (median of the last window
- * against that of the first after minute 10, of proportional sizes, so that what processes share counts once), and when
- * an answer comes that nobody should get.
+ * against that of the first after minute 10), and when an answer comes that nobody should get. What counts is what the
+ * processes took for themselves: the pages of programs and files come and go with what else the machine does, and
+ * PostgreSQL's shared memory has its size from the start.
  *
  *     node bench/soak.ts [--minutes 60] [--clients 4] [--seed 1]
  *
@@ -22,7 +23,7 @@ import { median } from './support/statistics.ts';
 interface Sample {
   readonly minute: number;
   readonly rssBytes: number;
-  readonly pssBytes: number;
+  readonly anonymousBytes: number;
 }
 
 const { values } = parseArgs({
@@ -65,7 +66,7 @@ try {
   const samples: Sample[] = [];
   const started = performance.now();
   const minuteNow = () => (performance.now() - started) / 60_000;
-  console.log('minute  RSS MB  PSS MB  answers so far');
+  console.log('minute  RSS MB  own MB  answers so far');
   const timer = setInterval(() => sample(samples, minuteNow()), SAMPLE_MS);
   const random = new Random(Number(values.seed));
   const clients = Array.from({ length: Number(values.clients) }, () => client(pictures, random.fork()));
@@ -176,19 +177,19 @@ function sample(samples: Sample[], minute: number): void {
     .sort()
     .map(([label, count]) => `${label}: ${count}`)
     .join(', ');
-  const cells = [minute.toFixed(0), megabytes(memory.rssBytes), megabytes(memory.pssBytes)];
+  const cells = [minute.toFixed(0), megabytes(memory.rssBytes), megabytes(memory.anonymousBytes)];
   console.log(`${cells.map((cell, at) => cell.padStart(at === 0 ? 6 : 8)).join('')}  ${told}`);
 }
 
 function judge(samples: readonly Sample[]): void {
   const within = (from: number, to: number) =>
-    samples.filter(({ minute }) => minute >= from && minute < to).map(({ pssBytes }) => pssBytes);
+    samples.filter(({ minute }) => minute >= from && minute < to).map(({ anonymousBytes }) => anonymousBytes);
   const last = samples.at(-1)?.minute ?? 0;
   const first = median(within(SETTLED_MINUTES, SETTLED_MINUTES + WINDOW_MINUTES));
   const end = median(within(last - WINDOW_MINUTES, Number.POSITIVE_INFINITY));
   const growth = end / first;
   console.log(
-    `memory (PSS): ${megabytes(first)} MB in the first ${WINDOW_MINUTES.toFixed(1)} minutes after minute ${SETTLED_MINUTES.toFixed(1)}, ` +
+    `memory of its own: ${megabytes(first)} MB in the first ${WINDOW_MINUTES.toFixed(1)} minutes after minute ${SETTLED_MINUTES.toFixed(1)}, ` +
       `${megabytes(end)} MB in the last: ${growth.toFixed(3)}, bound ${GROWTH_MAX}`,
   );
   for (const line of wrong.slice(0, 20)) console.log(`wrong: ${line}`);

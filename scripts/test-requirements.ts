@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { findCeph, unpackCeph } from '../test/support/ceph-packages.ts';
 
 /**
  * What the tests need besides npm's packages. On Debian and its kin as root the missing packages are installed, and
@@ -38,6 +39,13 @@ const REQUIREMENTS: readonly Requirement[] = [
     waiver: 'SAFELIGHT_TEST_WITHOUT_FAKETIME',
   },
   {
+    name: 'PgBouncer',
+    why: 'a node is tried behind a proxy that pools transactions',
+    find: () => onPath('pgbouncer') ?? ['/usr/sbin/pgbouncer'].find((path) => existsSync(path)),
+    debianPackage: 'pgbouncer',
+    waiver: 'SAFELIGHT_TEST_WITHOUT_PGBOUNCER',
+  },
+  {
     name: 'setpriv and unshare',
     why: 'servers and workers run as other users, with no network',
     find: () => onPath('setpriv') && onPath('unshare'),
@@ -52,6 +60,21 @@ function findFaketime(): string | undefined {
   return [...folders, '/usr/lib/faketime']
     .map((folder) => join(folder, 'libfaketime.so.1'))
     .find((path) => existsSync(path));
+}
+
+const WITHOUT_CEPH = 'SAFELIGHT_TEST_WITHOUT_CEPH';
+
+/** An S3 server for the tests of the object store, which are skipped and say so where it cannot be had. */
+function provideCeph(): void {
+  const isWaived = process.env[WITHOUT_CEPH] === '1';
+  if (!findCeph() && !isWaived && onPath('apt-get')) {
+    if (process.getuid?.() === 0) apt('update', '-q');
+    console.log('+ downloading and unpacking Ceph (60 MB) into the cache folder; nothing is installed');
+    unpackCeph();
+  }
+  const place = findCeph()?.program('radosgw');
+  const without = isWaived ? `done without (${WITHOUT_CEPH}=1)` : 'the tests against an S3 server are skipped';
+  console.log(`Ceph: ${place ?? `missing; ${without}`}`);
 }
 
 function isWaived({ waiver }: Requirement): boolean {
@@ -74,6 +97,20 @@ function apt(...args: readonly string[]): boolean {
   return spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
 }
 
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+
+/** Debian starts what it installs, now and at each boot; the tests start their own and end them. */
+function installWithoutServices(packages: readonly string[]): void {
+  const isOpen = !existsSync(SERVICE_POLICY);
+  if (isOpen) writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    apt('install', '-q', '-y', '--no-install-recommends', ...packages);
+    if (packages.includes('pgbouncer')) spawnSync('systemctl', ['disable', '--quiet', 'pgbouncer']);
+  } finally {
+    if (isOpen) rmSync(SERVICE_POLICY, { force: true });
+  }
+}
+
 function explain({ name, why, debianPackage, waiver }: Requirement): void {
   const without = waiver ? `, or do without: ${waiver}=1 npm test` : '';
   console.error(
@@ -86,11 +123,12 @@ function main(): void {
     console.log(`${process.platform}: the tests that need Linux are skipped and say so`);
     return;
   }
+  provideCeph();
   let missing = report(REQUIREMENTS);
   if (missing.length > 0 && process.getuid?.() === 0 && onPath('apt-get')) {
     const packages = missing.map(({ debianPackage }) => debianPackage);
     // An installation that fails is told by what is still missing afterwards.
-    if (apt('update', '-q')) apt('install', '-q', '-y', '--no-install-recommends', ...packages);
+    if (apt('update', '-q')) installWithoutServices(packages);
     missing = report(missing);
   }
   for (const requirement of missing) explain(requirement);

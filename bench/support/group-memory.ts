@@ -6,28 +6,31 @@ export interface GroupMemory {
   readonly rssBytes: number;
   /** Sum of proportional sizes (Pss): what processes share is counted once. Its resident size where it may not be read. */
   readonly pssBytes: number;
+  /** What the processes took for themselves: no file's pages, which the kernel takes back, and no shared memory. */
+  readonly anonymousBytes: number;
 }
 
 const SAMPLE_MS = 250;
 
 /** Memory that a process and everything below it holds now. */
 export function groupMemory(rootPid: number): GroupMemory {
-  let [rssBytes, pssBytes] = [0, 0];
+  let [rssBytes, pssBytes, anonymousBytes] = [0, 0, 0];
   for (const pid of groupPids(rootPid)) {
     const rollup = readProc(pid, 'smaps_rollup');
     const rss = kibibytes(rollup, 'Rss') ?? kibibytes(readProc(pid, 'status'), 'VmRSS') ?? 0;
     rssBytes += rss * 1024;
     pssBytes += (kibibytes(rollup, 'Pss') ?? rss) * 1024;
+    anonymousBytes += (kibibytes(rollup, 'Pss_Anon') ?? rss) * 1024;
   }
-  return { rssBytes, pssBytes };
+  return { rssBytes, pssBytes, anonymousBytes };
 }
 
 /** Samples a group until `stop`, which answers the most that was seen. */
 export function watchMemory(rootPid: number): { stop(): GroupMemory } {
-  let most: GroupMemory = { rssBytes: 0, pssBytes: 0 };
+  let most: GroupMemory = { rssBytes: 0, pssBytes: 0, anonymousBytes: 0 };
   const sample = () => {
     const now = groupMemory(rootPid);
-    most = { rssBytes: Math.max(most.rssBytes, now.rssBytes), pssBytes: Math.max(most.pssBytes, now.pssBytes) };
+    most = larger(most, now);
   };
   const timer = setInterval(sample, SAMPLE_MS);
   return {
@@ -36,6 +39,15 @@ export function watchMemory(rootPid: number): { stop(): GroupMemory } {
       sample();
       return most;
     },
+  };
+}
+
+/** Of each kind the larger. */
+export function larger(one: GroupMemory, other: GroupMemory): GroupMemory {
+  return {
+    rssBytes: Math.max(one.rssBytes, other.rssBytes),
+    pssBytes: Math.max(one.pssBytes, other.pssBytes),
+    anonymousBytes: Math.max(one.anonymousBytes, other.anonymousBytes),
   };
 }
 

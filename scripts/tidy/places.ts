@@ -9,6 +9,7 @@ export const CONCEPTS = [
   'renditions',
   'images',
   'erasure',
+  'backup',
   'webhooks',
   'fleet',
   'slo',
@@ -65,7 +66,7 @@ const FILES: Readonly<Record<string, Layer>> = {
   'version.ts': 'config',
   'compose.ts': 'compose',
 };
-const FOLDERS = ['core', 'ports', 'db', 'telemetry', 'http', 'roles', 'cli', 'compose'] as const;
+const FOLDERS = ['core', 'config', 'ports', 'db', 'telemetry', 'http', 'roles', 'cli', 'compose'] as const;
 
 /** The place of a package's source file, or undefined when the house has no such room. */
 export function placeOf(path: string): Place | undefined {

@@ -22,7 +22,8 @@ export async function checkObjects(database: Database, data: string, verdict: Ve
   verdict.count('unfinished writes swept', (await store.sweepUnfinished?.(WHATEVER_AGE_MS)) ?? 0);
   const rows = await database.query<{ object_key: string; sha256: string }>(
     `SELECT object_key, encode(sha256, 'hex') AS sha256 FROM originals
-     UNION ALL SELECT object_key, encode(sha256, 'hex') FROM renditions WHERE object_key IS NOT NULL`,
+     UNION ALL SELECT object_key, encode(sha256, 'hex') FROM renditions WHERE object_key IS NOT NULL
+     UNION ALL SELECT object_key, encode(sha256, 'hex') FROM pyramids WHERE object_key IS NOT NULL`,
   );
   const digests = new Map(rows.map(({ object_key, sha256 }) => [object_key, sha256]));
   for await (const { key } of store.list('')) {

@@ -4,10 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { explanationSchema } from '@safelight/contract';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { PICTURES, writePicture } from '../../scripts/make-pictures.ts';
 import { Safelight } from '../support/safelight.ts';
+import { signedUrl } from '../support/url-keys.ts';
 
 const BIN = fileURLToPath(new URL('../../packages/service/bin/safelight.mjs', import.meta.url));
 
@@ -33,7 +35,18 @@ describe('the command line', () => {
   it('tells its commands to a newcomer', async () => {
     const { code, stdout } = await safelight(['--help']);
     expect(code).toBe(0);
-    for (const command of ['serve', 'demo', 'retry', 'tenant', 'url', 'url-key', 'audit', 'migrate', 'config'])
+    for (const command of [
+      'serve',
+      'demo',
+      'retry',
+      'tenant',
+      'url',
+      'url-key',
+      'explain',
+      'audit',
+      'migrate',
+      'config',
+    ])
       expect(stdout).toContain(`  ${command}`);
   });
 
@@ -108,6 +121,39 @@ describe('beside a running node', () => {
     expect(listed.stdout).toMatch(/urk_\w+ +verifies /);
     expect(await safelight(['url-key', 'retire', key], env)).toMatchObject({ code: 0 });
     expect(await safelight(['url-key', 'retire', key], env)).toMatchObject({ code: 1 });
+  });
+
+  it('a rendition is explained, before it was asked for, when it was made, and when it cannot be', async () => {
+    const list = (await (await node.fetch('/v1/images')).json()) as { images: { id: string }[] };
+    const id = list.images[0]?.id ?? '';
+    const explain = (...args: string[]) => safelight(['explain', ...args, '--url', node.url], env);
+    const asked = await explain(id, 'w=35', 'fm=webp');
+    expect(asked).toMatchObject({ code: 0, stderr: '' });
+    const [first = '', , ...table] = asked.stdout.split('\n');
+    expect(first).toMatch(/^fit=max&fm=webp&q=80&w=35, v=[0-9a-f]{12}$/);
+    const steps = [
+      /^step +what +predicted +real$/,
+      /^─/,
+      /^source +\w+ \d+×\d+, [\d.]+ kB$/,
+      /^decode +to \d+×\d+ +[\d.]+ ms of CPU$/,
+      /^output +webp 35×\d+, q=80 +[\d.]+ ms of CPU$/,
+      /^together +killed after 10 s +[\d.]+ ms of CPU, [\d.]+ MB of memory +not asked for yet$/,
+    ];
+    for (const [at, step] of steps.entries()) expect(table[at]).toMatch(step);
+    const bytes = (await (await fetch(await signedUrl(node, id, { w: 35, fm: 'webp' }))).arrayBuffer()).byteLength;
+    const [made, told, outside, nobody] = await Promise.all([
+      explain(id, 'w=35', 'fm=webp'),
+      explain(id, 'w=35', 'fm=webp', '--json'),
+      explain(id, 'rect=60000,60000,10,10'),
+      explain('img_00000000000000000000000000'),
+    ]);
+    expect(made.stdout).toMatch(/memory +[\d.]+ ms of CPU, [\d.]+ \w+ of picture$/m);
+    expect(explanationSchema.parse(JSON.parse(told.stdout)).real).toMatchObject({ state: 'ready', bytes });
+    expect(outside).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^It cannot be made: .* \(rect_outside\)$/m),
+    });
+    expect(nobody).toMatchObject({ code: 1, stderr: expect.stringContaining('image_not_found') });
   });
 
   it('a tenant’s unsigned URLs are opened and closed', async () => {

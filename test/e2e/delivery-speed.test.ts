@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { Agent, createServer, get as httpGet, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Image } from '@safelight/contract';
@@ -16,6 +16,7 @@ import { asSuperuser, keyOf } from '../support/node-database.ts';
 import { smallPhoto, unlike } from '../support/pictures.ts';
 import { Safelight } from '../support/safelight.ts';
 import { until } from '../support/until.ts';
+import { signedUrl } from '../support/url-keys.ts';
 
 /** As long as a fact may be told without asking again; what is known sooner was heard of. */
 const STALE_MS_MAX = 5_000;
@@ -50,6 +51,8 @@ afterAll(async () => {
 const ready = async (bytes = unlike(small)) => expectImage(await sendImage(node, bytes, '?wait=30'));
 const largeOf = (image: Image) => image.urls.large ?? '';
 const onSecond = (url: string) => url.replace(node.url, second.url);
+/** A rendition's and the original's, on the other node. */
+const urlsOf = (image: Image) => [largeOf(image), image.urls.original ?? ''].map(onSecond);
 const foundIn = (response: Response) => /cache;desc=(\w+)/.exec(response.headers.get('server-timing') ?? '')?.[1];
 
 /** Reads a URL to its end. */
@@ -121,8 +124,9 @@ describe('a delivery', () => {
   });
 
   it('needs no database while it is warm', async () => {
-    const [warm, cold] = [onSecond(largeOf(await ready())), onSecond(largeOf(await ready()))];
-    for (let time = 0; time < 2; time += 1) await get(warm);
+    const warm = urlsOf(await ready());
+    const cold = onSecond(largeOf(await ready()));
+    for (const url of [...warm, ...warm]) await get(url);
     const tables = ['tenants', 'images', 'originals', 'renditions'].map((name) => `safelight.${name}`).join(', ');
     // Whoever asks for one of these waits until this transaction has ended.
     const locked = asSuperuser(
@@ -140,7 +144,7 @@ describe('a delivery', () => {
     const other = get(cold);
     let answers = 0;
     for (; isLocked; answers += 1) {
-      const { response, found } = await get(warm);
+      const { response, found } = await get(warm[answers % warm.length] ?? '');
       if (isLocked) expect([response.status, found]).toEqual([200, 'memory']);
     }
     expect(answers).toBeGreaterThan(5);
@@ -178,15 +182,46 @@ describe('a delivery', () => {
 describe('a deletion', () => {
   it('reaches the other node at once, and the cache in front', async () => {
     const image = await ready();
-    const url = onSecond(largeOf(image));
-    expect((await get(url)).response.status).toBe(200);
+    const urls = urlsOf(image);
+    for (const url of [...urls, ...urls]) expect((await get(url)).response.status).toBe(200);
     const since = performance.now();
     expect((await node.fetch(`/v1/images/${image.id}`, { method: 'DELETE' })).status).toBe(200);
     await expectProblem(await fetch(largeOf(image)), 'image_gone');
-    await until('the other node has heard', async () => (await get(url)).response.status === 410, STALE_MS_MAX / 2);
+    for (const url of urls) {
+      await until('the other node has heard', async () => (await get(url)).response.status === 410, STALE_MS_MAX / 2);
+    }
     expect(performance.now() - since).toBeLessThan(STALE_MS_MAX / 2);
     await until('the cache in front is told', () => purged.includes(image.id));
   });
+});
+
+describe('the deletion of an image that is laid over another', () => {
+  it('ends what shows it on every node and in the cache in front, and only that', async () => {
+    const [picture, mark] = [await ready(), await ready()];
+    const marked = await signedUrl(node, picture.id, { w: 90, mark: mark.id });
+    const plain = await signedUrl(node, picture.id, { w: 90 });
+    for (const url of [marked, marked, plain, plain].map(onSecond)) expect((await get(url)).response.status).toBe(200);
+    expect((await get(onSecond(marked))).found).toBe('memory');
+    const [key = ''] = await objectKeysOf(mark.id);
+    const files = async () => readdir(join(node.data, 'objects'), { recursive: true });
+    const isStored = async () => (await files()).some((file) => basename(file) === basename(key));
+    expect(await isStored()).toBe(true);
+    expect((await node.fetch(`/v1/images/${mark.id}`, { method: 'DELETE' })).status).toBe(200);
+    const refusal = await expectProblem(await fetch(marked), 'rendition_failed');
+    expect(refusal.cause?.code).toBe('mark_not_found');
+    const isHeard = async () => (await get(onSecond(marked))).response.status === 422;
+    await until('the other node has heard', isHeard, STALE_MS_MAX / 2);
+    await until('the cache in front is told', () => purged.includes(picture.id));
+    expect((await get(onSecond(plain))).response.status).toBe(200);
+    expect(await objectKeysOf(mark.id)).toEqual([]);
+    expect(await isStored()).toBe(false);
+  });
+
+  /** Of the renditions that show an image. */
+  async function objectKeysOf(imageId: string): Promise<string[]> {
+    const select = `SELECT object_key FROM safelight.renditions WHERE mark_image_id = $1 AND state = 'ready'`;
+    return (await asSuperuser(node, select, [imageId])).map(({ object_key }) => `${object_key}`);
+  }
 });
 
 describe('a purge by hand', () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSignature } from '../../packages/service/src/http/signature.ts';
 import { PICTURES, photo } from '../../scripts/make-pictures.ts';
 import { expectImage, expectProblem, sendImage } from '../support/answers.ts';
-import { smallPhoto } from '../support/pictures.ts';
+import { smallPhoto, unlike } from '../support/pictures.ts';
 import { Safelight } from '../support/safelight.ts';
 import { until } from '../support/until.ts';
 import { urlKeyOf } from '../support/url-keys.ts';
@@ -51,6 +51,18 @@ describe('auto=format', () => {
     expect(last.headers.get('content-type')).toBe('image/avif');
     expect(last.headers.get('cache-control')).toBe('public, max-age=300');
     expect(last.headers.get('vary')).toBe('Accept');
+  });
+
+  it('has the best made with more effort than what somebody waits for', async () => {
+    const twin = await expectImage(await sendImage(node, unlike(await smallPhoto()), '?wait=30'));
+    const bytesOf = async (answer: Response) => (await answer.arrayBuffer()).byteLength;
+    const waited = await bytesOf(await ask('w=400&fm=avif', {}, twin));
+    const later = await final('w=400&auto=format', CHROME);
+    expect(later.headers.get('content-type')).toBe('image/avif');
+    expect(await bytesOf(later)).toBeLessThan(waited);
+    // What a URL names by itself is made once: the one that stands already is the best there is.
+    const standing = await ask('w=400&auto=format', { accept: CHROME }, twin);
+    expect([standing.headers.get('cache-control'), await bytesOf(standing)]).toEqual(['public, max-age=300', waited]);
   });
 
   it('gives each client what it names, and one that names nothing what all show', async () => {

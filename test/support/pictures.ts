@@ -8,6 +8,11 @@ export async function smallPhoto(): Promise<Buffer> {
   return photo(640, 480).jpeg({ quality: 85 }).toBuffer();
 }
 
+/** A photograph of 120 × 80 as JPEG: where something else than its pixels is looked at. */
+export async function tinyPhoto(): Promise<Buffer> {
+  return photo(120, 80).jpeg({ quality: 85 }).toBuffer();
+}
+
 /** One of the project's own pictures. */
 export async function picture(name: keyof typeof PICTURES): Promise<Buffer> {
   return PICTURES[name].make();

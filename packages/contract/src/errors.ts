@@ -54,6 +54,7 @@ export const ERRORS = {
   overloaded: { status: 503, title: 'The node is at its limit.', retryable: true },
   rendition_pending: { status: 503, title: 'The rendition is not ready yet.', retryable: true },
   database_unavailable: { status: 503, title: 'The database does not answer.', retryable: true },
+  scaling_unknown: { status: 503, title: 'No node has decided on the size of the fleet lately.', retryable: true },
   storage_unavailable: { status: 503, title: 'The object store does not answer.', retryable: true },
   storage_full: { status: 507, title: 'The object store has no room left.', retryable: true },
   shutting_down: { status: 503, title: 'The node is shutting down.', retryable: true },

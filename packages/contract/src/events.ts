@@ -41,6 +41,20 @@ export const EVENTS = {
     data: z.strictObject({ scope: z.enum(['image', 'tenant']) }),
     personal: z.never(),
   },
+  /** The stored bytes were not those that were uploaded, and are again, from a copy. */
+  'original.repaired': {
+    data: z.strictObject({ originalId: z.string(), damage: z.enum(['missing', 'damaged']) }),
+    personal: z.never(),
+  },
+  /** The stored bytes were not those that were made: it is pending, and is made again. */
+  'rendition.lost': {
+    data: z.strictObject({
+      renditionId: z.string(),
+      transformation: z.string(),
+      damage: z.enum(['missing', 'damaged']),
+    }),
+    personal: z.never(),
+  },
   'rendition.ready': {
     data: z.strictObject({
       renditionId: z.string(),
@@ -62,6 +76,15 @@ export const EVENTS = {
       preset: z.string().optional(),
       transformation: z.string(),
       cause: z.strictObject({ code: z.string(), message: z.string() }),
+    }),
+    personal: z.never(),
+  },
+  /** A large picture is kept in tiles at several sizes besides, since somebody asked for an area of it. */
+  'pyramid.ready': {
+    data: z.strictObject({
+      originalId: z.string(),
+      bytes: z.int().positive(),
+      renderMs: z.number().nonnegative(),
     }),
     personal: z.never(),
   },

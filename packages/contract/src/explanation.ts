@@ -10,6 +10,9 @@ export const explanationSchema = z
     source: z.object({ format: z.string(), ...pixels, frames: z.int(), bytes: z.int() }),
     plan: z
       .object({
+        from: z
+          .enum(['original', 'pyramid'])
+          .describe('What is decoded: the original, or its pyramid of tiles, which is made first where there is none.'),
         decoded: z.object(pixels).describe('Pixels of one frame to which the source is brought first.'),
         format: z.string(),
         ...pixels,

@@ -14,7 +14,15 @@ export {
 } from './routes/delivery.ts';
 export { WAIT_SECONDS_MAX } from './routes/images.ts';
 export * from './routes/index.ts';
+export type { NodePage } from './routes/nodes.ts';
 export type { Purge } from './routes/purge.ts';
+export {
+  SCALING_REASONS,
+  type Scaling,
+  type ScalingBound,
+  type ScalingMetric,
+  type ScalingReason,
+} from './routes/scaling.ts';
 export { healthSchema, readinessSchema, type Session, sessionSchema } from './routes/system.ts';
 export * from './scopes.ts';
 export * from './transformation.ts';

@@ -230,6 +230,17 @@ test('an id is data, never path', async () => {
   expect(seen[0]).toMatchObject({ method: 'DELETE', url: '/v1/images/..%2Fkeys%3Fx' });
 });
 
+test('an explanation is asked for by the transformation, in canonical form', async () => {
+  const { client, seen } = await start([answerJson(200, { transformation: 'w=9' }), problem(404, 'image_not_found')]);
+  expect(await client.images.explain('img_1', { w: 9, rect: { x: 1, y: 2, width: 3, height: 4 } })).toEqual({
+    transformation: 'w=9',
+  });
+  const { pathname, searchParams } = new URL(seen[0]?.url ?? '', 'http://x');
+  expect(pathname).toBe('/v1/images/img_1/explain');
+  expect(Object.fromEntries(searchParams)).toEqual({ fit: 'max', rect: '1,2,3,4', w: '9' });
+  expect((await failure(client.images.explain('img_2', {}))).code).toBe('image_not_found');
+});
+
 test('a base address may have a path of its own', async () => {
   const { seen, baseUrl } = await start([answerJson(200, {})]);
   await createClient({ baseUrl: `${baseUrl}/safelight/` }).openSession();

@@ -1,4 +1,12 @@
-import type { Deletion, Image, ImagePage, RenditionState } from '@safelight/contract';
+import {
+  canonicalTransformation,
+  type Deletion,
+  type Explanation,
+  type Image,
+  type ImagePage,
+  type RenditionState,
+  type Transformation,
+} from '@safelight/contract';
 import { answerUnreadable } from './errors.ts';
 import { type FollowOptions, followImage, type ImageEvent } from './follow.ts';
 import type { Transport } from './transport.ts';
@@ -46,6 +54,8 @@ export interface Images {
   list(options?: ListOptions): ImageList;
   get(id: string, options?: CallOptions): Promise<Image>;
   delete(id: string, options?: CallOptions): Promise<Deletion>;
+  /** How a rendition is made, what that is predicted to cost, and what it did cost if it was made; makes nothing. */
+  explain(id: string, transformation: Transformation, options?: CallOptions): Promise<Explanation>;
   /** See {@link followImage}. */
   follow(id: string, options?: FollowOptions): AsyncIterable<ImageEvent>;
 }
@@ -61,6 +71,10 @@ export function createImages(transport: Transport): Images {
     // A repeated deletion whose first answer was lost finds the image gone: that is what was wanted, but the receipt is
     // lost with it, so the error stands.
     delete: (id, options) => json<Deletion>(transport, { method: 'DELETE', path: imagePath(id), ...options }),
+    explain: (id, transformation, options) => {
+      const query = Object.fromEntries(new URLSearchParams(canonicalTransformation(transformation)));
+      return json<Explanation>(transport, { method: 'GET', path: `${imagePath(id)}/explain`, query, ...options });
+    },
     follow: (id, options) => followImage(transport, `${imagePath(id)}/events`, options),
   };
 }

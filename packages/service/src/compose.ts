@@ -1,36 +1,51 @@
 import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
+import { proxyOf } from './compose/database-proxy.ts';
+import { drainNode, joinFleet } from './compose/fleet.ts';
+import { holdRemovals } from './compose/held-removals.ts';
 import { claimObjects } from './compose/installation.ts';
-import type { Config } from './config.ts';
+import { openObjectStore } from './compose/object-store.ts';
+import { startScaler } from './compose/scaler.ts';
+import { startSealer } from './compose/sealing.ts';
+import { type Config, isLoopback } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { isId, newId } from './core/ids.ts';
+import { isArchiveFailure } from './db/embedded/archive.ts';
 import { acquireFolderLock } from './db/embedded/lock.ts';
 import { type OpenedDatabase, openDatabase } from './db/open.ts';
-import { openFsObjectStore } from './drivers/fs-object-store/index.ts';
-import { EventHub, loadSealingKey, Sealer } from './events/index.ts';
+import { EventHub, type Sealer } from './events/index.ts';
 import type { HttpDeps } from './http/index.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { BOUNDS_DEFAULT, detectIsolation, type Isolation, RenditionWaiters } from './renditions/index.ts';
 import { type ApiRole, startApiRole } from './roles/api.ts';
+import type { Heartbeat } from './roles/heartbeat.ts';
 import { startJanitorRole } from './roles/janitor.ts';
 import { Prober } from './roles/prober.ts';
 import { startPurger } from './roles/purger.ts';
 import { createReadiness } from './roles/readiness.ts';
+import type { ScalerRole } from './roles/scaler.ts';
 import { startWorkerRole, type WorkerRole } from './roles/worker.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { DEMO_TENANT, provisionDemo } from './tenants/index.ts';
 import { readVersion } from './version.ts';
 
+export { backUp } from './compose/backup.ts';
+export { drainMs } from './compose/fleet.ts';
+export { readOwnTrace } from './compose/own-trace.ts';
+export { restoreBackup } from './compose/restore.ts';
+export { scrub } from './compose/scrub.ts';
 export {
   addTenant,
+  createOperatorKey,
   listTenantUrlKeys,
   migrateDatabase,
+  readNodes,
+  readScaling,
   retireTenantUrlKey,
   retryDeadJob,
   rotateTenantUrlKey,
@@ -60,6 +75,9 @@ interface Parts {
   readonly store: ObjectStore;
   readonly isolation: Isolation;
   readonly nodeId: string;
+  readonly heartbeat: Heartbeat;
+  /** Fires when the node is told to end. */
+  readonly draining: AbortController;
   readonly waiters: RenditionWaiters;
   readonly sealer: Sealer | undefined;
   readonly hub: EventHub;
@@ -70,7 +88,6 @@ interface Parts {
 type Undo = () => Promise<unknown>;
 
 const API_GRACE_MS = 3_000;
-const WORKER_GRACE_MS = 4_000;
 const CONSOLE_DIRECTORY = fileURLToPath(new URL('../../console/dist', import.meta.url));
 const CONSOLE_BUILD = fileURLToPath(new URL('../../console/build.ts', import.meta.url));
 
@@ -100,11 +117,11 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
     : undefined;
   const closing = new AbortController();
   let workers: WorkerRole | undefined;
-  if (config.SAFELIGHT_ROLES.has('worker')) {
-    workers = await startWorkers(parts);
-    const role = workers;
-    undo.push(() => role.stop(WORKER_GRACE_MS));
-  }
+  let scaler: ScalerRole | undefined;
+  // Side by side: the machines of a pool end as the workers of this node do.
+  undo.push(() => Promise.all([workers?.stop(1000 * config.SAFELIGHT_JOB_GRACE_SECONDS), scaler?.stop()]));
+  if (config.SAFELIGHT_ROLES.has('worker')) workers = await startWorkers(parts);
+  if (config.SAFELIGHT_ROLES.has('scaler')) scaler = startScaler(config, { ...parts, database: opened.database });
   if (config.SAFELIGHT_ROLES.has('janitor')) {
     const janitor = startJanitorRole({ database: opened.database, store, clock: systemClock, log, metrics });
     undo.push(() => janitor.stop());
@@ -120,13 +137,14 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
     parts.waiters.close();
     await parts.hub.close();
   });
+  await parts.heartbeat.up(api?.url);
   let stopped: Promise<unknown> | undefined;
   return {
     url: api?.url,
     demoKey,
     pids: () => ({ database: opened.pid(), workers: workers?.pids() ?? [] }),
     stop: async () => {
-      stopped ??= end();
+      stopped ??= drainNode(config, { ...parts, workers }).then(end);
       await stopped;
     },
   };
@@ -141,19 +159,28 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
   const consoleBuilt = config.SAFELIGHT_ROLES.has('api') ? buildConsole(log) : Promise.resolve();
   const opened = await openDatabase({
     url: config.DATABASE_URL,
+    proxy: proxyOf(config),
     dataDirectory: data,
     connectionsMax: config.SAFELIGHT_DATABASE_CONNECTIONS,
-    log: (line) => log.debug({ postgres: line }, 'postgres'),
+    archive: config.SAFELIGHT_ARCHIVE,
+    log: (line) => log[isArchiveFailure(line) ? 'warn' : 'debug']({ postgres: line }, 'postgres'),
     onError: (error) => log.warn({ err: error }, 'a database connection failed'),
+    onNews: (news) => log.warn(news),
   });
   undo.push(() => opened.close());
   const { database } = opened;
-  const store = await openFsObjectStore({ directory: resolve(data, config.SAFELIGHT_OBJECTS) });
+  const store = holdRemovals(await openObjectStore(config), database);
   await claimObjects(database, store);
   const nodeId = await readNodeId(data);
+  const metrics = createMetrics();
+  const heartbeat = await joinFleet(config, { database, log, metrics, nodeId });
+  undo.push(() => heartbeat.stop());
   const onError = (error: Error) => log.warn({ err: error }, 'the event log will try again');
   const hub = new EventHub(database, onError);
-  const sealer = await startSealer(config, { database, store, onError }, undo);
+  const sealer = config.SAFELIGHT_ROLES.has('janitor')
+    ? await startSealer(config, { database, store, onError })
+    : undefined;
+  if (sealer) undo.push(() => sealer.stop());
   const waiters = new RenditionWaiters({ database, waitersMax: config.SAFELIGHT_WAITERS_MAX });
   const scratch = join(data, 'scratch');
   await rm(scratch, { recursive: true, force: true });
@@ -162,31 +189,19 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
   return {
     config,
     log,
-    metrics: createMetrics(),
+    metrics,
     opened,
     store,
-    isolation: await detectIsolation(),
+    isolation: await detectIsolation(config.SAFELIGHT_WORKER_UID),
     nodeId,
+    heartbeat,
+    draining: new AbortController(),
     waiters,
     sealer,
     hub,
     scratch,
     consoleBuilt,
   };
-}
-
-async function startSealer(
-  config: Config,
-  deps: { database: OpenedDatabase['database']; store: ObjectStore; onError: (error: Error) => void },
-  undo: Undo[],
-): Promise<Sealer | undefined> {
-  if (!config.SAFELIGHT_ROLES.has('janitor')) return undefined;
-  const key = await loadSealingKey(join(config.SAFELIGHT_DATA, 'sealing-key.pem'));
-  const { database, store, onError } = deps;
-  const sealer = new Sealer({ database, clock: systemClock, key, anchors: store, nodeId: randomUUID(), onError });
-  sealer.start();
-  undo.push(() => sealer.stop());
-  return sealer;
 }
 
 function startWorkers(parts: Parts): Promise<WorkerRole> {
@@ -248,6 +263,7 @@ async function startFront(
     }),
     publicTenant: publicTenantOf(config, opened.isEmbedded),
     publicUrl: config.SAFELIGHT_PUBLIC_URL,
+    draining: parts.draining.signal,
     closing,
     consoleDirectory: CONSOLE_DIRECTORY,
   };
@@ -283,8 +299,7 @@ export function publicTenantOf(config: Config, isEmbedded: boolean): string | un
   const { SAFELIGHT_PUBLIC_TENANT: named, SAFELIGHT_HOST: host } = config;
   if (named === 'none') return undefined;
   if (named !== undefined) return named;
-  const isLoopback = host === 'localhost' || host === '::1' || /^127\./.test(host);
-  return isLoopback && isEmbedded ? DEMO_TENANT : undefined;
+  return isLoopback(host) && isEmbedded ? DEMO_TENANT : undefined;
 }
 
 /** Stays the same on one data folder, so that a restarted node can take back what its former self held. */

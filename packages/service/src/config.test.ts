@@ -26,7 +26,7 @@ describe('the configuration', () => {
       SAFELIGHT_HOST: '127.0.0.1',
       SAFELIGHT_DATA: resolve('.safelight'),
       DATABASE_URL: undefined,
-      SAFELIGHT_OBJECTS: 'objects',
+      SAFELIGHT_OBJECTS: 'file:objects',
       SAFELIGHT_WORKERS: availableParallelism(),
       SAFELIGHT_UPLOAD_BYTES_MAX: 64 * 1024 * 1024,
       SAFELIGHT_PIXELS_MAX: 100_000_000,
@@ -71,13 +71,32 @@ describe('the configuration', () => {
   it.each([
     ['SAFELIGHT_PORT', ['80a', '-1', '65536', '1.5', '', '0x10']],
     ['SAFELIGHT_WORKERS', ['0', '257', 'all']],
-    ['SAFELIGHT_OBJECTS', ['s3://bucket', 'file:', '/folder']],
+    ['SAFELIGHT_DRAIN_SECONDS', ['-1', '3601', 'soon']],
+    ['SAFELIGHT_SEALING_KEYS_TRUSTED', ['seal_1', 'seal_0123456789abcdef,', 'all']],
+    [
+      'SAFELIGHT_OBJECTS',
+      [
+        'file:',
+        '/folder',
+        's3://bucket',
+        's3://Bucket?region=eu-central-1',
+        's3://bucket/prefix?region=eu-central-1',
+        's3://bucket?region=eu-central-1&endpiont=https://s3.example',
+        's3://bucket?endpoint=s3.example',
+        's3://bucket?endpoint=https://s3.example&prefix=/a',
+      ],
+    ],
     ['SAFELIGHT_ROLES', ['cook', 'api,', 'api;worker']],
     ['SAFELIGHT_PUBLIC_URL', ['example', '/path']],
     ['SAFELIGHT_LOG_LEVEL', ['loud', 'WARN']],
     ['SAFELIGHT_UPLOAD_BYTES_MAX', ['64MiB', '0', '99999999999999999999']],
     ['SAFELIGHT_WAIT_SECONDS', ['61']],
-    ['DATABASE_URL', ['mysql://me:hunter2@db']],
+    [
+      'DATABASE_URL',
+      ['mysql://me:hunter2@db', 'postgres://me:hunter2@one,,two/db', 'postgres://me:hunter2@one:x,two/db'],
+    ],
+    ['DATABASE_DIRECT_URL', ['one:5432']],
+    ['SAFELIGHT_DATABASE_PROXY', ['session', 'pgbouncer']],
   ] as const)('stops at a bad %s with one line that names it', (name, values) => {
     for (const value of values) {
       const said = complaint({ [name]: value });
@@ -85,6 +104,15 @@ describe('the configuration', () => {
       expect(said).not.toContain('\n');
       expect(said).not.toContain('hunter2');
     }
+  });
+
+  it('takes a database of one host, of several, and one behind a socket', () => {
+    for (const url of [
+      'postgres://me:p%40ss@db/safelight',
+      'postgresql://me@one:5432,two,[::1]:5433/safelight?sslmode=disable',
+      'postgres://me:pass@/safelight?host=%2Frun%2Fpostgresql',
+    ])
+      expect(load({ DATABASE_URL: url }).config.DATABASE_URL).toBe(url);
   });
 
   it('takes the first and the last value that it says it takes', () => {

@@ -1,22 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { ConfigError, integer, optional, type Setting, text } from './config/parse.ts';
+import { checkScaler, SCALER_SETTINGS } from './config/scaler.ts';
 
-/** The start stops here: one clear line that names the setting, what it holds and what it may hold. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+export { ConfigError } from './config/parse.ts';
+export type { PoolPlace } from './config/scaler.ts';
 
-const ROLES = ['api', 'worker', 'janitor'] as const;
+const ROLES = ['api', 'worker', 'scaler', 'janitor'] as const;
+/** The scaler is of use only where it may order machines, or somebody reads what it decides. */
+const ROLES_DEFAULT = 'api,worker,janitor';
 export type Role = (typeof ROLES)[number];
-
-interface Setting<T> {
-  readonly about: string;
-  /** As the reference shows it. */
-  readonly fallback: string;
-  readonly secret?: true;
-  readonly parse: (text: string) => T;
-}
 
 const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
@@ -35,12 +29,29 @@ export const SETTINGS = {
     parse: (value: string) => resolve(value),
   },
   DATABASE_URL: {
-    about: 'PostgreSQL to use; absent: an embedded one in the data folder.',
+    about:
+      'PostgreSQL to use; absent: an embedded one in the data folder. Of a cluster, all hosts: ' +
+      '`postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE`; the writer among them is found and followed.',
     fallback: '',
     secret: true,
+    parse: databaseUrl,
+  },
+  DATABASE_DIRECT_URL: {
+    about:
+      'The same PostgreSQL past the proxy of SAFELIGHT_DATABASE_PROXY, for LISTEN and `safelight migrate`; ' +
+      'absent: news are polled for, four times a second.',
+    fallback: '',
+    secret: true,
+    parse: databaseUrl,
+  },
+  SAFELIGHT_DATABASE_PROXY: {
+    about:
+      'What stands before the database: `transaction`, a proxy that gives each transaction another session, such as ' +
+      'PgBouncer with `pool_mode = transaction`; or `none`.',
+    fallback: 'none',
     parse: (value: string) => {
-      if (value !== '' && !/^postgres(ql)?:\/\//.test(value)) throw new ConfigError('must start with postgres://');
-      return value === '' ? undefined : value;
+      if (!/^(none|transaction)$/.test(value)) throw new ConfigError('must be none or transaction');
+      return value;
     },
   },
   SAFELIGHT_DATABASE_CONNECTIONS: {
@@ -49,16 +60,43 @@ export const SETTINGS = {
     parse: integer(2, 500),
   },
   SAFELIGHT_OBJECTS: {
-    about: 'Where objects lie: `file:FOLDER`, relative to the data folder.',
+    about:
+      'Where objects lie: `file:FOLDER`, relative to the data folder, or `s3://BUCKET?region=…`; for a store that is ' +
+      'not AWS’s with `&endpoint=https://…`, and with `&prefix=…` when others share the bucket.',
     fallback: 'file:objects',
     parse: (value: string) => {
-      if (!value.startsWith('file:') || value.length === 5) throw new ConfigError('must be file:FOLDER');
-      return value.slice('file:'.length);
+      parseObjects(value);
+      return value;
     },
+  },
+  AWS_ACCESS_KEY_ID: {
+    about: 'Of the bucket’s owner or a user of it; absent: the role of the container, the machine or its web identity.',
+    fallback: '',
+    secret: true,
+    parse: optional,
+  },
+  AWS_SECRET_ACCESS_KEY: {
+    about: 'Belongs to AWS_ACCESS_KEY_ID.',
+    fallback: '',
+    secret: true,
+    parse: optional,
+  },
+  AWS_SESSION_TOKEN: {
+    about: 'Belongs to AWS_ACCESS_KEY_ID where that is a temporary one.',
+    fallback: '',
+    secret: true,
+    parse: optional,
+  },
+  SAFELIGHT_ARCHIVE: {
+    about:
+      'Folder to which the embedded database archives its log, within a minute, for `safelight restore --at`; ' +
+      'better on another disk. Absent: only what a backup holds can be restored.',
+    fallback: '',
+    parse: (value: string) => (value === '' ? undefined : resolve(value)),
   },
   SAFELIGHT_ROLES: {
     about: `Roles of this node, of ${ROLES.join(', ')}.`,
-    fallback: ROLES.join(','),
+    fallback: ROLES_DEFAULT,
     parse: (value: string) => {
       const roles = value.split(',').map((role) => role.trim());
       for (const role of roles) {
@@ -68,10 +106,25 @@ export const SETTINGS = {
       return new Set(roles as Role[]);
     },
   },
+  SAFELIGHT_DRAIN_SECONDS: {
+    about:
+      'Seconds that a node which was told to end goes on answering, while `/readyz` says 503 and balancers turn away. ' +
+      'Absent: 0 on a loopback address, 5 elsewhere.',
+    fallback: '',
+    parse: (value: string) => (value === '' ? undefined : integer(0, 3600)(value)),
+  },
+  ...SCALER_SETTINGS,
   SAFELIGHT_WORKERS: {
     about: 'Worker processes; absent: one per core.',
     fallback: 'cores',
     parse: (value: string) => (value === 'cores' ? availableParallelism() : integer(1, 256)(value)),
+  },
+  SAFELIGHT_WORKER_UID: {
+    about:
+      'Where the node runs as root on Linux: user of its first worker process; the others are the users that follow. ' +
+      'Nodes on one machine must not share them.',
+    fallback: '64100',
+    parse: integer(1, 2_000_000_000),
   },
   SAFELIGHT_WORKER_MEMORY: {
     about: 'Bytes that one worker process may hold before it is killed.',
@@ -162,6 +215,32 @@ export const SETTINGS = {
     secret: true,
     parse: (value: string) => (value === '' ? undefined : value),
   },
+  SAFELIGHT_SEALING_KEY: {
+    about:
+      'Ed25519 private key (PKCS #8, PEM) by which a node with the role `janitor` signs the event log; ' +
+      'absent: one that it makes and keeps in its data folder.',
+    fallback: '',
+    secret: true,
+    parse: (value: string) => {
+      if (value === '') return undefined;
+      if (!/^-----BEGIN PRIVATE KEY-----\s[\s\S]+-----END PRIVATE KEY-----$/.test(value.trim()))
+        throw new ConfigError('must be a private key in PEM form (PKCS #8)');
+      return value;
+    },
+  },
+  SAFELIGHT_SEALING_KEYS_TRUSTED: {
+    about:
+      'Ids of sealing keys, separated by commas, that `audit verify` trusts; ' +
+      'absent: this node’s own and every one that the object store lists.',
+    fallback: '',
+    parse: (value: string) => {
+      if (value === '') return undefined;
+      const ids = value.split(',').map((id) => id.trim());
+      if (!ids.every((id) => /^seal_[0-9a-f]{16}$/.test(id)))
+        throw new ConfigError('must list ids such as seal_0123456789abcdef');
+      return new Set(ids);
+    },
+  },
   SAFELIGHT_LOG_LEVEL: {
     about: 'fatal, error, warn, info, debug or trace.',
     fallback: 'info',
@@ -207,7 +286,15 @@ export function loadConfig(overrides: Env = {}, environment: Env = process.env):
     }
   });
   const unknown = Object.keys(env).filter((name) => name.startsWith('SAFELIGHT_') && !isKnown(name));
-  return { config: Object.fromEntries(entries) as Config, unknown, given };
+  const config = Object.fromEntries(entries) as Config;
+  checkScaler(config);
+  return { config, unknown, given };
+}
+
+/** The environment of a node that this one starts: its own, with `overrides`. */
+export function environmentWith(overrides: Env, environment: Env = process.env): Env {
+  const files = Object.keys(overrides).map((name) => [`${name}_FILE`, undefined] as const);
+  return { ...environment, ...Object.fromEntries(files), ...overrides };
 }
 
 function readSetting(name: string, env: Env): string | undefined {
@@ -230,15 +317,57 @@ function isKnown(name: string): boolean {
   return plain in SETTINGS || name in SETTINGS || /^SAFELIGHT_(PORT_|SERVICE_)/.test(name);
 }
 
-function text(value: string): string {
+/** Whether only this machine reaches an address to listen on. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+function databaseUrl(value: string): string | undefined {
+  if (value === '') return undefined;
+  if (!/^postgres(ql)?:\/\//.test(value)) throw new ConfigError('must start with postgres://');
+  const hosts = /^[a-z]+:\/\/(?:[^@/]*@)?([^/?#]*)/.exec(value)?.[1]?.split(',') ?? [];
+  // None at all: a socket's folder may be named by `?host=`.
+  const isHost = (host: string) => /^([^:[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/.test(host);
+  if (hosts.join('') !== '' && !hosts.every(isHost))
+    throw new ConfigError('must name each host as HOST or HOST:PORT, divided by commas');
   return value;
 }
 
-function integer(min: number, max: number): (value: string) => number {
-  return (value) => {
-    if (!/^\d{1,16}$/.test(value) || Number(value) < min || Number(value) > max) {
-      throw new ConfigError(`must be a whole number from ${min} to ${max}`);
-    }
-    return Number(value);
-  };
+/** Where objects lie, as SAFELIGHT_OBJECTS tells it. */
+export type ObjectsPlace =
+  | { readonly kind: 'file'; readonly folder: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly region: string;
+      readonly endpoint?: string | undefined;
+      readonly prefix?: string | undefined;
+    };
+
+const OBJECTS_FORMS = 'must be file:FOLDER or s3://BUCKET?region=…&endpoint=…&prefix=…';
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+const KEY_PREFIX = /^[a-z0-9_-][a-z0-9_.-]*(?:\/[a-z0-9_-][a-z0-9_.-]*)*$/;
+/** What a store of one's own is called by most of them, and checked by few. */
+const REGION_ELSEWHERE = 'us-east-1';
+
+/** @throws ConfigError that tells which part of the text is wrong. */
+export function parseObjects(value: string): ObjectsPlace {
+  if (/^file:./.test(value)) return { kind: 'file', folder: value.slice('file:'.length) };
+  const [, bucket = '', query = ''] = /^s3:\/\/([^/?#]+)(?:\?(.*))?$/.exec(value) ?? [];
+  if (!BUCKET.test(bucket)) throw new ConfigError(OBJECTS_FORMS);
+  const parameters = new URLSearchParams(query);
+  for (const name of parameters.keys()) {
+    if (!['region', 'endpoint', 'prefix'].includes(name))
+      throw new ConfigError(`${OBJECTS_FORMS}; \`${name}\` is nothing`);
+  }
+  const endpoint = parameters.get('endpoint') ?? undefined;
+  if (endpoint !== undefined && !/^https?:\/\/[^/?#]+\/?$/.test(endpoint))
+    throw new ConfigError('must name an endpoint of http or https without a path');
+  const prefix = parameters.get('prefix') ?? undefined;
+  if (prefix !== undefined && (!KEY_PREFIX.test(prefix) || prefix.length > 200))
+    throw new ConfigError('must name a prefix of a-z, 0-9, `_`, `-`, `.` and slashes within');
+  const region = parameters.get('region') ?? (endpoint === undefined ? undefined : REGION_ELSEWHERE);
+  if (region === undefined || !/^[a-z0-9-]+$/.test(region))
+    throw new ConfigError('must name a region, such as region=eu-central-1');
+  return { kind: 's3', bucket, region, endpoint, prefix };
 }

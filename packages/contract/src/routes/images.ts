@@ -78,7 +78,8 @@ export const deleteImage = route({
   id: 'deleteImage',
   method: 'DELETE',
   path: '/v1/images/{id}',
-  summary: 'Delete an image; its URLs answer 410 from then on.',
+  summary:
+    'Delete an image: its URLs answer 410 from then on, and those of others that lay it over them as `mark` 422.',
   scope: 'images:write',
   params: imageParams,
   responses: { 200: deletionSchema },

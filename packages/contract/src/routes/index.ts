@@ -2,8 +2,10 @@ import { deliverOpen, deliverPreset, explainRendition } from './delivery.ts';
 import { uploadExercise } from './exercise.ts';
 import { iiifBase, iiifImage, iiifInfo } from './iiif.ts';
 import { createImage, deleteImage, followImage, getImage, listImages } from './images.ts';
+import { listNodes } from './nodes.ts';
 import { purge } from './purge.ts';
 import type { RouteContract } from './route.ts';
+import { getScaling, getScalingMetric } from './scaling.ts';
 import { health, metrics, readiness, session } from './system.ts';
 
 /** Every operation; the server refuses to start when it serves one that is not here, or lacks one that is. */
@@ -21,6 +23,9 @@ export const ROUTES = {
   iiifInfo,
   iiifImage,
   purge,
+  listNodes,
+  getScaling,
+  getScalingMetric,
   session,
   health,
   readiness,

@@ -11,6 +11,7 @@ import { startNode } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../telemetry/log.ts';
 import { ExitError } from './exit.ts';
+import { readDemoKey, urlOfNode } from './running-node.ts';
 import { readSettings } from './settings.ts';
 import { bytesText, drawTable } from './table.ts';
 
@@ -64,9 +65,9 @@ async function reach(
   config: Config,
   options: DemoOptions,
 ): Promise<{ client: SafelightClient; isOwn: boolean; close: () => Promise<void> }> {
-  const url = options.url ?? config.SAFELIGHT_PUBLIC_URL ?? `http://${config.SAFELIGHT_HOST}:${config.SAFELIGHT_PORT}`;
+  const url = urlOfNode(config, options.url);
   if (await answers(url)) {
-    const key = options.key ?? (await readKey(config));
+    const key = options.key ?? (await readDemoKey(config));
     return { client: createClient({ baseUrl: url, key }), isOwn: false, close: async () => undefined };
   }
   if (options.url !== undefined) throw new ExitError(1, `nothing answers at ${url}`);
@@ -74,7 +75,7 @@ async function reach(
   const node = await startNode(config, createLog('warn'));
   if (!node.url) throw new ExitError(2, 'the demo needs the role api');
   return {
-    client: createClient({ baseUrl: node.url, key: node.demoKey ?? (await readKey(config)) }),
+    client: createClient({ baseUrl: node.url, key: node.demoKey ?? (await readDemoKey(config)) }),
     isOwn: true,
     close: () => node.stop(),
   };
@@ -84,16 +85,6 @@ async function answers(url: string): Promise<boolean> {
   return fetch(`${url}/healthz`).then(
     (response) => response.ok,
     () => false,
-  );
-}
-
-async function readKey(config: Config): Promise<string> {
-  const file = join(config.SAFELIGHT_DATA, 'demo-key');
-  return readFile(file, 'utf8').then(
-    (text) => text.trim(),
-    () => {
-      throw new ExitError(1, `there is no key in ${file}; give one with --key`);
-    },
   );
 }
 

@@ -1,10 +1,12 @@
-import { AUTO_WISHES, CLIENT_HINTS, parseTransformation, readSome } from '@safelight/contract';
+import { AUTO_WISHES, CLIENT_HINTS, readSome } from '@safelight/contract';
 import { signUrl } from '@safelight/sdk';
 import type { Command } from 'commander';
 import { listTenantUrlKeys } from '../compose.ts';
 import { systemClock } from '../core/clock.ts';
 import { DEMO_TENANT } from '../tenants/index.ts';
 import { ExitError } from './exit.ts';
+import { entriesOf, type Parameter, readTransformation } from './parameters.ts';
+import { urlOfNode } from './running-node.ts';
 import { readSettings } from './settings.ts';
 
 interface UrlOptions {
@@ -39,8 +41,7 @@ async function print(image: string, parameters: readonly string[], options: UrlO
   });
   const key = keys.find(({ retiredAt }) => retiredAt === undefined);
   if (!key) throw new ExitError(1, `the tenant ${options.tenant} has no URL key`);
-  const baseUrl =
-    options.url ?? config.SAFELIGHT_PUBLIC_URL ?? `http://${config.SAFELIGHT_HOST}:${config.SAFELIGHT_PORT}`;
+  const baseUrl = urlOfNode(config, options.url);
   const url = await signUrl({ baseUrl, tenant: options.tenant, image, key: key.secret }, transformation, {
     expires: options.expires === undefined ? undefined : Math.floor(systemClock.now() / 1_000) + options.expires,
     dl: options.download,
@@ -51,22 +52,14 @@ async function print(image: string, parameters: readonly string[], options: UrlO
 }
 
 function readParameters(parameters: readonly string[]) {
-  const entries = parameters.map((parameter): [string, string] => {
-    const at = parameter.indexOf('=');
-    return at < 0 ? [parameter, ''] : [parameter.slice(0, at), parameter.slice(at + 1)];
-  });
-  const parsed = parseTransformation(entries.filter(([name]) => name !== 'auto' && name !== 'ch'));
-  if (parsed.ok) {
-    const { transformation } = parsed;
-    return { transformation, auto: wordsOf(entries, 'auto', AUTO_WISHES), ch: wordsOf(entries, 'ch', CLIENT_HINTS) };
-  }
-  const [first] = parsed.problems;
-  throw new ExitError(2, `${first?.parameter} takes ${first?.allowed}`);
+  const entries = entriesOf(parameters);
+  const transformation = readTransformation(entries.filter(([name]) => name !== 'auto' && name !== 'ch'));
+  return { transformation, auto: wordsOf(entries, 'auto', AUTO_WISHES), ch: wordsOf(entries, 'ch', CLIENT_HINTS) };
 }
 
 /** The words that the parameter `name` gives; none when it is not there. */
 function wordsOf<const Word extends string>(
-  entries: readonly (readonly [string, string])[],
+  entries: readonly Parameter[],
   name: string,
   allowed: readonly Word[],
 ): readonly Word[] {

@@ -23,7 +23,7 @@ export async function claimObjects(database: Queryable, store: ObjectStore): Pro
   if (marks.length > 0) {
     throw new ForeignObjectsError(
       `the objects belong to the installation ${marks[0]}, the database to ${row.installation_id}: set SAFELIGHT_OBJECTS ` +
-        'or SAFELIGHT_DATA to a folder of this database’s own',
+        'or SAFELIGHT_DATA to a place of this database’s own',
     );
   }
   await store.put(`${PREFIX}${row.installation_id}`, new Uint8Array()).catch((error: unknown) => {

@@ -1,17 +1,25 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { systemClock } from '../core/clock.ts';
 import { invariant } from '../core/invariant.ts';
+import { hostsOf } from '../db/cluster/hosts.ts';
+import { writerOf } from '../db/cluster/writer.ts';
 import { Database, type Transaction } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { DATABASE_URL_FILE, openDatabase } from '../db/open.ts';
-import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
 import { type VerifyReport, verifyEvents } from '../events/index.ts';
+import {
+  listDecisions,
+  listNodes,
+  type RegisteredNode,
+  readScalerLeader,
+  type ScalingDecision,
+} from '../fleet/index.ts';
 import { keepLocations } from '../originals/index.ts';
 import { retryJob } from '../renditions/index.ts';
 import {
+  addOperatorKey,
   createKey,
   createTenant,
   findTenant,
@@ -26,23 +34,30 @@ import {
   type UnsignedUrls,
   type UrlKey,
 } from '../tenants/index.ts';
+import { proxyOf } from './database-proxy.ts';
+import { openObjectStore } from './object-store.ts';
+import { trustedKeys } from './sealing.ts';
 
 const TOOL_CONNECTIONS_MAX = 2;
+const PAGE_NODES = 1_000;
 
 /** A tool names a tenant that does not exist. */
 class UnknownTenantError extends Error {
   override readonly name = 'UnknownTenantError';
 }
 
-/** Applies missing migrations to the database of `url`. @returns their names. */
-export function migrateDatabase(url: string): Promise<string[]> {
-  return migrate({ connectionString: url });
+/**
+ * Applies missing migrations to the database of `url`, on its writer. @returns their names.
+ * @param isForced also those that stop nodes of an older build which run now.
+ */
+export async function migrateDatabase(url: string, isForced: boolean): Promise<string[]> {
+  return migrate(await writerOf(url), isForced ? 'nobody' : 'nodes');
 }
 
 /** Walks the event log, of one tenant or whole, while a node runs or not. */
 export async function verifyLog(config: Config, tenantSlug: string | undefined): Promise<VerifyReport> {
-  const publicKeys = [await readSealingKey(config)];
-  const anchors = await openFsObjectStore({ directory: resolve(config.SAFELIGHT_DATA, config.SAFELIGHT_OBJECTS) });
+  const anchors = await openObjectStore(config);
+  const publicKeys = await trustedKeys(config, anchors);
   return withDatabase(config, async (database) => {
     const tenantId = tenantSlug === undefined ? undefined : (await tenantNamed(database, tenantSlug)).tenantId;
     return verifyEvents({ database, anchors, publicKeys, tenantId });
@@ -60,6 +75,41 @@ export async function addTenant(config: Config, slug: string): Promise<string | 
       return secret;
     }),
   );
+}
+
+/** A new key of the operator. */
+export function createOperatorKey(config: Config): Promise<string> {
+  return withDatabase(config, (database) => addOperatorKey(database, systemClock));
+}
+
+export interface ScalingHistory {
+  /** The node that decides now; null while none does. */
+  readonly leader: string | null;
+  /** The newest first. */
+  readonly decisions: readonly ScalingDecision[];
+}
+
+/** What the autoscaler decided last: everything, or only what changed the size of the fleet. */
+export function readScaling(
+  config: Config,
+  page: { readonly limit: number; readonly changesOnly: boolean },
+): Promise<ScalingHistory> {
+  return withDatabase(config, async (database) => ({
+    leader: (await readScalerLeader(database)) ?? null,
+    decisions: await listDecisions(database, page),
+  }));
+}
+
+/** Every node of the registry. */
+export function readNodes(config: Config): Promise<RegisteredNode[]> {
+  return withDatabase(config, async (database) => {
+    const nodes: RegisteredNode[] = [];
+    for (;;) {
+      const page = await listNodes(database, { after: nodes.at(-1)?.nodeId, limit: PAGE_NODES });
+      nodes.push(...page);
+      if (page.length < PAGE_NODES) return nodes;
+    }
+  });
 }
 
 /** Says whether a tenant keeps where its pictures were taken; what it kept goes when it does not. */
@@ -122,21 +172,18 @@ async function tenantNamed(database: Database, slug: string): Promise<Tenant> {
   return tenant;
 }
 
-async function readSealingKey(config: Config): Promise<KeyObject> {
-  return createPublicKey(await readFile(join(config.SAFELIGHT_DATA, 'sealing-key.pem'), 'utf8'));
-}
-
 /** The named database; the embedded one of a running node; or the embedded one, started for the time. */
-async function withDatabase<T>(config: Config, work: (database: Database) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(config: Config, work: (database: Database) => Promise<T>): Promise<T> {
   const onError = () => undefined;
   const file = join(config.SAFELIGHT_DATA, DATABASE_URL_FILE);
-  const url = config.DATABASE_URL ?? (await readFile(file, 'utf8').then(trimmed, () => undefined));
+  const url =
+    config.DATABASE_DIRECT_URL ?? config.DATABASE_URL ?? (await readFile(file, 'utf8').then(trimmed, () => undefined));
   if (url !== undefined) {
-    const connection = { connectionString: url };
     const database = new Database({
-      connection,
+      connection: hostsOf(url),
       connectionsMax: TOOL_CONNECTIONS_MAX,
       namedStatements: false,
+      proxy: config.DATABASE_DIRECT_URL === undefined && proxyOf(config) ? { direct: undefined } : undefined,
       onError,
     });
     const isThere = await database.query('SELECT 1').then(
@@ -157,6 +204,7 @@ async function withDatabase<T>(config: Config, work: (database: Database) => Pro
     url: undefined,
     dataDirectory: config.SAFELIGHT_DATA,
     connectionsMax: TOOL_CONNECTIONS_MAX,
+    archive: config.SAFELIGHT_ARCHIVE,
     log: onError,
     onError,
   });

@@ -22,22 +22,23 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: () => randomInt(TWO_POW_32) / TWO_POW_32,
-  bytes: (count) => (count > POOLED_BYTES_MAX ? randomBytes(count) : takeRandom(count)),
+  bytes: pooledBytes(4_096),
 };
 
 /** Identifiers take ten bytes a dozen times for each upload: the kernel is asked for all of them at once. */
-const pool = new Uint8Array(4_096);
-const POOLED_BYTES_MAX = 64;
-let taken = pool.length;
-
-function takeRandom(count: number): Uint8Array {
-  if (taken + count > pool.length) {
-    randomFillSync(pool);
-    taken = 0;
-  }
-  const bytes = pool.slice(taken, taken + count);
-  // What was handed out may be part of a secret.
-  pool.fill(0, taken, taken + count);
-  taken += count;
-  return bytes;
+function pooledBytes(poolBytes: number): Clock['bytes'] {
+  const pool = new Uint8Array(poolBytes);
+  let taken = poolBytes;
+  return (count) => {
+    if (count > poolBytes / 64) return randomBytes(count);
+    if (taken + count > poolBytes) {
+      randomFillSync(pool);
+      taken = 0;
+    }
+    const bytes = pool.slice(taken, taken + count);
+    // What was handed out may be part of a secret.
+    pool.fill(0, taken, taken + count);
+    taken += count;
+    return bytes;
+  };
 }

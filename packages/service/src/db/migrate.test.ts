@@ -29,11 +29,34 @@ describe.each([18, 15] as const)('migrations on PostgreSQL %i', (major) => {
     await query(`UPDATE safelight.schema_migrations SET sha256 = reverse(sha256) WHERE number = 2`);
   });
 
-  it('go forward only: a newer schema serves an older node, which does not migrate it', async () => {
-    await query(`INSERT INTO safelight.schema_migrations (number, name, sha256) VALUES (9999, 'later', 'x')`);
+  it('go forward only: a newer schema serves an older node only if it says so, which does not migrate it', async () => {
+    await insertLater(9998, true);
     await expect(check()).resolves.toBeUndefined();
+    expect(await migrate(connection)).toEqual([]);
+    await insertLater(9999, false);
+    await expect(check()).rejects.toThrow(
+      /migration 9999 \(later\), with which no older build works.*run a newer build/,
+    );
     await expect(migrate(connection)).rejects.toThrow(/run a newer build/);
   });
+
+  it('count as made for new builds alone where the table says nothing of it', async () => {
+    await query('DELETE FROM safelight.schema_migrations WHERE number > 9000');
+    await query('ALTER TABLE safelight.schema_migrations DROP COLUMN compatible');
+    await expect(check()).resolves.toBeUndefined();
+    await query(`INSERT INTO safelight.schema_migrations (number, name, sha256) VALUES (9999, 'later', 'x')`);
+    await expect(check()).rejects.toThrow(/run a newer build/);
+    await query('DELETE FROM safelight.schema_migrations WHERE number > 9000');
+    expect(await migrate(connection)).toEqual([]);
+    await insertLater(9999, true);
+    await expect(check()).resolves.toBeUndefined();
+  });
+
+  async function insertLater(number: number, compatible: boolean): Promise<void> {
+    await query(
+      `INSERT INTO safelight.schema_migrations (number, name, sha256, compatible) VALUES (${number}, 'later', 'x', ${compatible})`,
+    );
+  }
 
   async function check(): Promise<void> {
     await checkSchema((sql) => query(sql));

@@ -1,21 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type pg from 'pg';
-import { Database } from './database.ts';
+import { hostsOf } from './cluster/hosts.ts';
+import { WRITER_FOUND_MS_MAX } from './cluster/writer.ts';
+import { Database, type DatabaseOptions } from './database.ts';
+import { EmbeddedUnavailableError } from './embedded/errors.ts';
 import { startEmbeddedCluster } from './embedded/index.ts';
 import { createLogin, SERVICE_LOGIN } from './login.ts';
 import { checkSchema, migrate } from './migrate.ts';
 
 export interface OpenDatabaseOptions {
-  /** A PostgreSQL to use; absent: an embedded one below `dataDirectory`. */
+  /** A PostgreSQL to use, of one host or several; absent: an embedded one below `dataDirectory`. */
   readonly url: string | undefined;
+  /** Set when `url` leads to a transaction-pooling proxy: the way past it, if there is one. */
+  readonly proxy?: { readonly directUrl: string | undefined } | undefined;
   readonly dataDirectory: string;
   readonly connectionsMax: number;
   readonly log: (line: string) => void;
   readonly onError: (error: Error) => void;
+  /** Told in words when the writer is lost, found or moves. */
+  readonly onNews?: (news: string) => void;
   /** Settings of the embedded server that win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A folder to which the embedded server archives its log. */
+  readonly archive?: string | undefined;
+  /** How long the embedded server may take to start. */
+  readonly readyMsMax?: number;
 }
 
 export interface OpenedDatabase {
@@ -34,15 +44,24 @@ export const DATABASE_URL_FILE = 'database-url';
 /**
  * Opens the database: the one that is named, whose schema must fit, or the embedded one, which is started, provided
  * with a login and migrated.
- * @throws SchemaMismatchError, ClusterBusyError, EmbeddedUnavailableError, or the connection's own error.
+ * @throws SchemaMismatchError, ClusterBusyError, EmbeddedUnavailableError, NoWriterError, or the connection's own error.
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenedDatabase> {
-  return options.url === undefined ? openEmbedded(options) : openNamed(options, options.url);
+  if (options.url === undefined) return openEmbedded(options);
+  if (options.archive !== undefined) {
+    throw new EmbeddedUnavailableError(
+      'SAFELIGHT_ARCHIVE is for the embedded database alone: the PostgreSQL of DATABASE_URL is archived by its own means',
+    );
+  }
+  return openNamed(options, options.url);
 }
 
 async function openNamed(options: OpenDatabaseOptions, url: string): Promise<OpenedDatabase> {
-  const database = connect(options, { connectionString: url });
+  const direct = options.proxy?.directUrl;
+  const proxy = options.proxy && { direct: direct === undefined ? undefined : hostsOf(direct) };
+  const database = connect(options, hostsOf(url), proxy);
   try {
+    await database.findWriter(WRITER_FOUND_MS_MAX);
     await checkSchema((sql) => database.query(sql));
   } catch (error) {
     await database.close();
@@ -52,9 +71,9 @@ async function openNamed(options: OpenDatabaseOptions, url: string): Promise<Ope
 }
 
 async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenedDatabase> {
-  const { dataDirectory, log, settings } = options;
+  const { dataDirectory, log, settings, archive, readyMsMax } = options;
   const directory = join(dataDirectory, 'postgres');
-  const cluster = await startEmbeddedCluster({ directory, log, ...(settings && { settings }) });
+  const cluster = await startEmbeddedCluster({ directory, log, archive, readyMsMax, ...(settings && { settings }) });
   try {
     // A password of this run alone: the login is made anew at each start.
     const password = randomBytes(PASSWORD_BYTES).toString('hex');
@@ -76,9 +95,13 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<OpenedDatabas
   }
 }
 
-function connect(options: OpenDatabaseOptions, connection: pg.ClientConfig): Database {
-  const { connectionsMax, onError } = options;
-  return new Database({ connection, connectionsMax, namedStatements: true, onError });
+function connect(
+  options: OpenDatabaseOptions,
+  connection: DatabaseOptions['connection'],
+  proxy?: DatabaseOptions['proxy'],
+): Database {
+  const { connectionsMax, onError, onNews } = options;
+  return new Database({ connection, connectionsMax, namedStatements: true, proxy, onError, onNews });
 }
 
 function urlOf(connection: { host: string; port: number; user: string; password: string; database: string }): string {

@@ -6,7 +6,12 @@ export const SYSTEM_TABLES: Readonly<Record<string, { readonly why: string; read
   lane_floors: { why: 'where each lane’s claims begin, over all tenants', appMay: [] },
   parked_nodes: { why: 'nodes that wait for work', appMay: [] },
   installation: { why: 'which installation this database is; written once, by its migration', appMay: [] },
+  nodes: { why: 'the nodes that run, by their own word', appMay: [] },
+  role_leases: { why: 'which node leads in what only one may do', appMay: [] },
   sealer_state: { why: 'who seals the log, and where it stands', appMay: [] },
+  scaling_decisions: { why: 'what the autoscaler decided for the whole installation', appMay: [] },
+  removal_holds: { why: 'backups that are being made of the whole installation', appMay: [] },
+  scrub_progress: { why: 'how far the scrub has come, over all tenants', appMay: [] },
   purge_cursors: { why: 'how far caches in front have been told, over all tenants', appMay: [] },
 };
 
@@ -16,6 +21,7 @@ export const GLOBALLY_UNIQUE: Readonly<Record<string, string>> = {
   keys_sha256_key: 'a key is looked up before its tenant is known; digests of 256 random bits cannot be tried',
   originals_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
   renditions_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
+  pyramids_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
   events_log_position_key: 'one log over all tenants; only the sealer gives positions',
 };
 

@@ -16,10 +16,13 @@ const ROWS: Readonly<Record<string, string>> = {
   looks: `(tenant_id, original_id, palette, thumbhash, blurhash, perceptual_hash, opaque)
     VALUES (${OWN}, 'orig_1', '{}', '\\x0102030405', 'L00000', '\\x0102030405060708', true)`,
   locations: `(tenant_id, original_id, latitude, longitude) VALUES (${OWN}, 'orig_1', 48.9, 2.3)`,
+  pyramids: `(tenant_id, original_id, state, job_id, job_token) VALUES (${OWN}, 'orig_1', 'making', 'job_1', 1)`,
   images: `(tenant_id, image_id, original_id) VALUES (${OWN}, 'img_1', 'orig_1')`,
   image_tags: `(tenant_id, image_id, tag) VALUES (${OWN}, 'img_1', 'red')`,
   renditions: `(tenant_id, rendition_id, original_id, transformation, digest, state, job_id)
     VALUES (${OWN}, 'ren_1', 'orig_1', 'w=1', ${DIGEST}, 'pending', 'job_1')`,
+  object_damages: `(tenant_id, object_key, kind, damage, original_id)
+    VALUES (${OWN}, 'a/original/1', 'original', 'missing', 'orig_1')`,
   idempotency_keys: `(tenant_id, idempotency_key, state, lease_until) VALUES (${OWN}, 'once', 'running', now())`,
   tenant_lanes: `(tenant_id, lane, virtual_finish, virtual_charged) VALUES (${OWN}, 'live', 1, 1)`,
   jobs: `(tenant_id, job_id, original_id, lane, virtual_start, cost_micros, bytes_predicted)

@@ -107,6 +107,11 @@ export class AnchorKeeper {
   }
 }
 
+/** The log position of the anchor that lies under a key, or undefined when that is no anchor's. */
+export function anchoredPosition(key: string): number | undefined {
+  return key.startsWith(PREFIX) ? positionOf(key) : undefined;
+}
+
 async function listAnchorKeys(anchors: Anchors): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of anchors.list(PREFIX)) keys.push(key);

@@ -41,6 +41,8 @@ export interface VerifyReport {
   readonly anchors: number;
   /** Events that no checkpoint covers; more than a few seconds' worth means that nobody has sealed or signed since. */
   readonly unsigned: number;
+  /** The trusted keys that have signed any of it, sorted. */
+  readonly keyIds: readonly string[];
 }
 
 const FINDINGS_KEPT_MAX = 1_000;
@@ -50,6 +52,7 @@ export class Findings {
   readonly counts = { tenants: 0, events: 0, erased: 0, checkpoints: 0, anchors: 0, unsigned: 0 };
   readonly #kept: Finding[] = [];
   readonly #places = new Set<string>();
+  readonly #keyIds = new Set<string>();
   #total = 0;
 
   add(kind: FindingKind, place: Partial<Omit<Finding, 'kind' | 'detail'>>, detail: string): void {
@@ -58,6 +61,11 @@ export class Findings {
     const { tenantId = null, position = null, logPosition = null } = place;
     this.#kept.push({ kind, tenantId, position, logPosition, detail });
     this.#places.add(`${tenantId} ${position}`);
+  }
+
+  /** A signature by this key holds. */
+  addSignature(keyId: string): void {
+    this.#keyIds.add(keyId);
   }
 
   /** Whether something was found at a tenant's position. */
@@ -70,6 +78,6 @@ export class Findings {
   }
 
   report(): VerifyReport {
-    return { findings: this.#kept, findingsTotal: this.#total, ...this.counts };
+    return { findings: this.#kept, findingsTotal: this.#total, ...this.counts, keyIds: [...this.#keyIds].sort() };
   }
 }

@@ -6,17 +6,18 @@
  * The order is that of the transactions' births (their ids), not of their commits: a transaction that wrote before it
  * waited for another stands before that one.
  */
-export type { Anchors } from './anchor.ts';
+export { type Anchors, anchoredPosition } from './anchor.ts';
 export { eraseImageEvents } from './erase.ts';
 export type { Finding, FindingKind, VerifyReport } from './findings.ts';
 export { EventHub, type FollowOptions } from './hub.ts';
 export type { NewEvent, NewEventOf, SealedEvent } from './model.ts';
 export { EVENTS_CHANNEL } from './model.ts';
+export { publishSealingKey, readPublishedKeys } from './published-keys.ts';
 export { finishPurges, type PurgePass, type Purges, readPurges, releasePurges } from './purges.ts';
 export { type EventRange, readEvents, readHeadPosition } from './read.ts';
 export { recordEvent, recordEvents } from './record.ts';
 export { Sealer } from './sealer.ts';
-export { loadSealingKey, type SealingKey } from './sealing-key.ts';
+export { loadSealingKey, type SealingKey, sealingKeyFromPem, sealingKeyId } from './sealing-key.ts';
 export { followStale, type Stale } from './stale.ts';
 export type { SealerDeps } from './term.ts';
 export { type VerifyOptions, verifyEvents } from './verify.ts';

@@ -35,14 +35,29 @@ export async function loadSealingKey(file: string): Promise<SealingKey> {
   return sealingKeyFromPem(pem);
 }
 
-/** A sealing key from the text of a PEM file; throws when it is no Ed25519 private key. */
-function sealingKeyFromPem(pem: string): SealingKey {
-  const privateKey = createPrivateKey(pem);
+/** The text that should be a sealing key is none; the message says why, and shows nothing of it. */
+class SealingKeyError extends Error {
+  override readonly name = 'SealingKeyError';
+}
+
+/** A sealing key from the text of a PEM file. @throws SealingKeyError when it is no Ed25519 private key. */
+export function sealingKeyFromPem(pem: string): SealingKey {
+  const privateKey = privateKeyFromPem(pem);
   if (privateKey.asymmetricKeyType !== 'ed25519') {
-    throw new Error(`the sealing key is ${privateKey.asymmetricKeyType}; it must be Ed25519`);
+    throw new SealingKeyError(`the sealing key is ${privateKey.asymmetricKeyType}; it must be Ed25519`);
   }
   const publicKey = createPublicKey(privateKey);
   return { keyId: sealingKeyId(publicKey), publicKey, sign: (bytes) => sign(null, bytes, privateKey) };
+}
+
+function privateKeyFromPem(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    throw new SealingKeyError('the sealing key cannot be read: it must be a private key in PEM form (PKCS #8)', {
+      cause: error,
+    });
+  }
 }
 
 /** `seal_` and the first 64 bits, in hex, of the SHA-256 of the public key's DER form. */

@@ -12,6 +12,8 @@ const STALE_PER_NOTIFICATION_MAX = 100;
 export const STALE_MAKING: readonly EventType[] = [
   'image.deleted',
   'delivery.purged',
+  'original.repaired',
+  'rendition.lost',
   'tenant.changed',
   'tenant.url_key_retired',
 ];

@@ -24,7 +24,12 @@ export interface VerifyOptions {
  */
 export async function verifyEvents({ database, anchors, publicKeys, tenantId }: VerifyOptions): Promise<VerifyReport> {
   const findings = new Findings();
-  const check = signatureCheck(publicKeys);
+  const isSigned = signatureCheck(publicKeys);
+  const check: SignatureCheck = (keyId, bytes, signature) => {
+    const holds = isSigned(keyId, bytes, signature);
+    if (holds) findings.addSignature(keyId);
+    return holds;
+  };
   // First the anchors, then how far the log goes: what was anchored by then must be there.
   const trusted = await readTrustedAnchors(anchors, check, findings);
   const [log] = await database.query<LogBounds>(READ_LOG_BOUNDS);

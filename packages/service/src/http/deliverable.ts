@@ -24,6 +24,11 @@ export interface Found {
   readonly waitMs: number;
 }
 
+/** The bytes as they were uploaded. */
+export function toOriginal(tenantId: string, imageId: string, { original }: Delivery): Deliverable {
+  return { ...original, tenantId, imageId, isUploaded: true, renderMs: 0 };
+}
+
 /** The object of a ready rendition, or undefined when the look-up found anything else. */
 export function toDeliverable(tenantId: string, imageId: string, lookup: Lookup<Delivery>): Deliverable | undefined {
   const made = lookup.state === 'found' ? lookup.value.rendition?.made : undefined;

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import { type Delivery, DeliveryLooks, type Lookup } from '../images/index.ts';
-import { type Deliverable, toDeliverable } from './deliverable.ts';
+import { type Deliverable, toDeliverable, toOriginal } from './deliverable.ts';
 import { FreshFacts } from './fresh-facts.ts';
 import { KeysByOwner } from './keys-by-owner.ts';
 
@@ -9,7 +9,10 @@ const ENTRIES_MAX = 50_000;
 /** How long another node's deletion may go unnoticed here when the word of it is lost; else it is known at once. */
 const STALE_MS_MAX = 5_000;
 
-/** Where ready renditions lie, so that a warm node delivers without asking the database. */
+/** Stands in a key where others have a transformation; no rendition goes by it. */
+const ORIGINAL = 'original';
+
+/** Where originals and ready renditions lie, so that a warm node delivers without asking the database. */
 export class Deliveries {
   readonly #byImage = new KeysByOwner();
   readonly #facts: FreshFacts<Deliverable, Lookup<Delivery>>;
@@ -25,8 +28,11 @@ export class Deliveries {
         return looks.find(tenantId, imageId, transformation);
       },
       keep: (key, lookup) => {
-        const { tenantId, imageId } = partsOf(key);
-        const object = toDeliverable(tenantId, imageId, lookup);
+        const { tenantId, imageId, transformation } = partsOf(key);
+        const object =
+          transformation === ORIGINAL
+            ? originalOf(tenantId, imageId, lookup)
+            : toDeliverable(tenantId, imageId, lookup);
         if (object) this.#byImage.add(ownerOf(tenantId, imageId), key);
         return object;
       },
@@ -39,6 +45,16 @@ export class Deliveries {
     return this.#facts.known(keyOf(tenantId, imageId, transformation));
   }
 
+  /** The bytes as they were uploaded, from memory. */
+  getOriginal(tenantId: string, imageId: string): Deliverable | undefined {
+    return this.get(tenantId, imageId, ORIGINAL);
+  }
+
+  /** The image with its original, from the database; kept as renditions are. */
+  lookOriginal(tenantId: string, imageId: string): Promise<Lookup<Delivery>> {
+    return this.look(tenantId, imageId, ORIGINAL);
+  }
+
   /** What stands at the URL, from the database; a ready rendition is kept. Who asks at the same time shares the look. */
   look(tenantId: string, imageId: string, transformation: string): Promise<Lookup<Delivery>> {
     return this.#facts.ask(keyOf(tenantId, imageId, transformation));
@@ -49,7 +65,7 @@ export class Deliveries {
     return this.#facts.askAnew(keyOf(tenantId, imageId, transformation));
   }
 
-  /** Forgets every rendition of an image. */
+  /** Forgets the original and every rendition of an image. */
   forget(tenantId: string, imageId: string): void {
     const owner = ownerOf(tenantId, imageId);
     this.#facts.forget(this.#byImage.of(owner));
@@ -61,6 +77,10 @@ export class Deliveries {
     this.#facts.forgetWhere((object) => tenantId === undefined || object.tenantId === tenantId);
     this.#facts.forgetAsked((key) => tenantId === undefined || key.startsWith(`${tenantId} `));
   }
+}
+
+function originalOf(tenantId: string, imageId: string, lookup: Lookup<Delivery>): Deliverable | undefined {
+  return lookup.state === 'found' ? toOriginal(tenantId, imageId, lookup.value) : undefined;
 }
 
 function ownerOf(tenantId: string, imageId: string): string {

@@ -55,6 +55,8 @@ export interface HttpDeps {
   readonly publicTenant: string | undefined;
   /** How clients reach this service, if it is told. */
   readonly publicUrl: string | undefined;
+  /** Fires when this node is told to end: balancers should turn away, but whoever still comes is served. */
+  readonly draining: AbortSignal;
   /** Fires when this node begins to shut down. */
   readonly closing: AbortSignal;
   /** Built files of the page at `/`, if there are any. */

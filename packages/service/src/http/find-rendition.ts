@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Delivery, Lookup } from '../images/index.ts';
 import type { Rendition } from '../renditions/index.ts';
 import type { HttpContext } from './context.ts';
-import { type Found, toDeliverable } from './deliverable.ts';
+import { type Found, toDeliverable, toOriginal } from './deliverable.ts';
 import { existing } from './existing.ts';
 import { ProblemError } from './problem.ts';
 import { goneSignal } from './wait.ts';
@@ -28,6 +28,17 @@ export async function findRendition(context: HttpContext, reply: FastifyReply, w
   const object = toDeliverable(tenantId, imageId, lookup);
   if (object) return { object, foundIn: 'database', waitMs };
   throw new ProblemError('rendition_failed', { ...(cause && { cause, detail: cause.message }) });
+}
+
+/** The bytes as they were uploaded: from memory, or from the database. @throws ProblemError when there are none. */
+export async function findOriginal(
+  { deliveries }: Pick<HttpContext, 'deliveries'>,
+  { tenantId, imageId }: Omit<Wanted, 'transformation'>,
+): Promise<Found> {
+  const cached = deliveries.getOriginal(tenantId, imageId);
+  if (cached) return { object: cached, foundIn: 'facts', waitMs: 0 };
+  const delivery = existing(await deliveries.lookOriginal(tenantId, imageId));
+  return { object: toOriginal(tenantId, imageId, delivery), foundIn: 'database', waitMs: 0 };
 }
 
 /** Looks until the rendition has ended. */

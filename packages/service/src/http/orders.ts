@@ -1,6 +1,7 @@
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
 import { PlacesTakenError, TenantPlaces } from '../core/tenant-places.ts';
 import { type Delivery, type Hurried, hurryRendition, type Lookup, orderForLater } from '../images/index.ts';
+import type { Lane } from '../jobs/index.ts';
 import { predictJob, readTransformation } from '../renditions/index.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { HttpDeps } from './deps.ts';
@@ -11,6 +12,12 @@ import { ProblemError } from './problem.ts';
 const ORDERS_AT_ONCE = 4;
 /** Each takes some 10 ms: whoever comes later would wait for more than two seconds to be told that there is no room. */
 const ORDERS_MAX = 256;
+
+/**
+ * A tenant's better forms that may wait to be made. With the efforts of a batch a core makes as many in an hour, and
+ * what is not ordered now is ordered by a later request. Counting them is a part of each such order.
+ */
+const LATER_MAX = 1_000;
 
 /**
  * Orders of renditions that requests wait for. However many of this node's requests want the same one, it is ordered
@@ -51,10 +58,9 @@ export class Orders {
    */
   async orderLater(tenantId: string, delivery: Delivery, transformation: string): Promise<void> {
     const { database, clock, limits, hint } = this.#deps;
-    refuseHeavy(delivery, transformation, limits.jobBytesMax);
-    await this.#inTurn(tenantId, () =>
-      orderForLater(database, clock, tenantId, delivery, transformation, this.#pending.limit),
-    );
+    refuseHeavy(delivery, transformation, limits.jobBytesMax, 'batch');
+    this.#refuseBeforehand(tenantId);
+    await this.#inTurn(tenantId, () => orderForLater(database, clock, tenantId, delivery, transformation, LATER_MAX));
     hint('jobs');
   }
 
@@ -94,7 +100,7 @@ export class Orders {
     const { database, clock, limits, hint, reserve } = this.#deps;
     const isNew = !delivery.rendition;
     if (isNew) {
-      refuseHeavy(delivery, transformation, limits.jobBytesMax);
+      refuseHeavy(delivery, transformation, limits.jobBytesMax, 'live');
       this.#refuseBeforehand(tenantId);
     }
     const hurried = await this.#inTurn(tenantId, () =>
@@ -128,8 +134,8 @@ function shared<T>(under: Map<string, Promise<T>>, key: string, begin: () => Pro
 }
 
 /** What could never be rendered here is refused at once, and leaves no row. */
-function refuseHeavy({ source }: Delivery, transformation: string, jobBytesMax: number): void {
-  const { bytes } = predictJob(source, [readTransformation(transformation)]);
+function refuseHeavy({ source }: Delivery, transformation: string, jobBytesMax: number, lane: Lane): void {
+  const { bytes } = predictJob(source, [readTransformation(transformation)], { lane });
   if (bytes <= jobBytesMax) return;
   throw new ProblemError('rendition_failed', {
     detail: 'To make it would take more memory than a picture may.',

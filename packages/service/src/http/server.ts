@@ -99,7 +99,7 @@ function validate(contract: RouteContract): preHandlerAsyncHookHandler {
   };
 }
 
-function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
+function observe(app: FastifyInstance, { metrics, log, draining }: HttpDeps): void {
   // With `done` instead of promises: each of those put three turns of the queue into every request.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
@@ -107,7 +107,8 @@ function observe(app: FastifyInstance, { metrics, log }: HttpDeps): void {
   });
   app.addHook('onSend', (request, reply, _payload, done) => {
     // A body that nobody reads: it would come for as long as the connection stays.
-    if (!request.raw.complete) reply.header('connection', 'close');
+    // Nor does a client stay on a node that is about to end.
+    if (!request.raw.complete || draining.aborted) reply.header('connection', 'close');
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {

@@ -1,11 +1,19 @@
 import { hotStatement } from '../db/statement.ts';
 import { renditionColumns } from '../renditions/index.ts';
 
+/** Of an image, its original and one rendition; and the image that this one shows where it is gone, by primary key. */
 const DELIVERY_COLUMNS = `i.deleted_at, i.original_id AS image_original_id, i.filename,
      o.object_key AS original_object_key, o.sha256 AS original_sha256, o.bytes AS original_bytes,
-     o.format AS original_format, o.facts, i.created_at, ${renditionColumns('r')}`;
+     o.format AS original_format, o.facts, i.created_at, ${renditionColumns('r')},
+     CASE WHEN r.mark_image_id IS NOT NULL AND NOT EXISTS (
+       SELECT FROM images m
+       WHERE m.tenant_id = i.tenant_id AND m.image_id = r.mark_image_id AND m.deleted_at IS NULL
+     ) THEN r.mark_image_id END AS mark_gone`;
 
-/** What a delivery needs, by two primary keys and one unique index; the tenant comes from the URL, not from a key. */
+/**
+ * What a delivery needs, by two primary keys and one unique index; the tenant comes from the URL, not from a key. A
+ * rendition that lays an image over its picture counts only while that one is there.
+ */
 export const selectDelivery = hotStatement(
   'select_delivery',
   `SELECT ${DELIVERY_COLUMNS}

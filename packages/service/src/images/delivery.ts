@@ -9,6 +9,7 @@ import {
   renditionDigest,
   type SourceFacts,
   toRendition,
+  withoutMark,
 } from '../renditions/index.ts';
 import { selectDeliveries, selectDelivery } from './delivery.sql.ts';
 import type { Lookup } from './read.ts';
@@ -30,6 +31,8 @@ export interface Delivery {
 
 interface DeliveryRow extends Omit<RenditionRow, 'rendition_id'> {
   readonly rendition_id: string | null;
+  /** The image that the rendition shows, where that is gone. */
+  readonly mark_gone: string | null;
   readonly deleted_at: Date | null;
   readonly created_at: Date;
   readonly image_original_id: string;
@@ -77,7 +80,6 @@ export async function findDeliveries(
 function toLookup(row: DeliveryRow | undefined): Lookup<Delivery> {
   if (!row) return { state: 'missing' };
   if (row.deleted_at) return { state: 'gone' };
-  const { rendition_id } = row;
   return {
     state: 'found',
     value: {
@@ -91,9 +93,15 @@ function toLookup(row: DeliveryRow | undefined): Lookup<Delivery> {
       },
       source: row.facts,
       createdAt: row.created_at,
-      rendition: rendition_id === null ? undefined : toRendition({ ...row, rendition_id }),
+      rendition: renditionOf(row),
     },
   };
+}
+
+function renditionOf({ rendition_id, mark_gone, ...row }: DeliveryRow): Rendition | undefined {
+  if (rendition_id === null) return undefined;
+  const rendition = toRendition({ ...row, rendition_id });
+  return mark_gone === null ? rendition : withoutMark(rendition, mark_gone);
 }
 
 export interface Hurry {
@@ -148,6 +156,7 @@ export async function hurryRendition(
 
 /**
  * Orders a rendition for which nobody waits, unless it stands already.
+ * @param pendingMax renditions for which nobody waits that one tenant may have pending before another is refused
  * @throws PlacesTakenError when too many are pending.
  */
 export async function orderForLater(

@@ -12,6 +12,7 @@ export {
   sweepIdempotencyKeys,
   takeIdempotencyKey,
 } from './idempotency.ts';
+export { sweepMarked } from './marked.ts';
 export { type Image, stateOfImage } from './model.ts';
 export { findTenantOfImage } from './owner.ts';
 export { purgeImage, purgeTenant } from './purge.ts';

@@ -10,6 +10,7 @@ export { CLAIM_JOBS_MAX, claim } from './claim.ts';
 export { complete, completeMany, isHeld } from './complete.ts';
 export { countJobs, type LaneCount } from './count.ts';
 export { enqueue, enqueueLeased, enqueueMany } from './enqueue.ts';
+export { readFlow, type WorkFlow } from './flow.ts';
 export { forsakeLeases } from './forsake.ts';
 export { listJobs } from './list.ts';
 export type {
@@ -27,7 +28,7 @@ export type {
 export { LANES } from './model.ts';
 export { promote } from './move.ts';
 export type { Outcome, Release } from './policy.ts';
-export { RENEW_EVERY_MS } from './policy.ts';
+export { afterExpiry, charge, LEASE_MS, laneOrder, RENEW_EVERY_MS, virtualReturn, virtualStart } from './policy.ts';
 export { type Expired, REAP_EVERY_MS, reapExpired, type Tended, tendQueue } from './reap.ts';
 export { release } from './release.ts';
 export { renew } from './renew.ts';

@@ -119,6 +119,13 @@ export class OutOfSpaceError extends Error {
   override readonly name = 'OutOfSpaceError';
 }
 
+/** The store does not answer, or refuses everybody: it is away, overloaded, misnamed, or denies the credentials. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  /** Tells it from a database's failure, whose words may be the same. */
+  readonly code = 'STORE_UNAVAILABLE';
+}
+
 /** The source ran past `bytesMax`. */
 export class TooManyBytesError extends Error {
   override readonly name = 'TooManyBytesError';

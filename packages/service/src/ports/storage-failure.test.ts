@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { OutOfSpaceError } from './object-store.ts';
+import { isConnectionLoss } from '../db/database.ts';
+import { OutOfSpaceError, StoreUnavailableError } from './object-store.ts';
 import { isOutOfSpace, isStorageFailure } from './storage-failure.ts';
 
 const caught = async (work: () => unknown): Promise<unknown> => {
@@ -20,6 +21,13 @@ describe('a failure of storage', () => {
     expect(isStorageFailure(await caught(() => open('/dev/null/below', 'r')))).toBe(true);
     expect(isStorageFailure(new OutOfSpaceError('full'))).toBe(true);
     expect(isStorageFailure(new Error('wrapped', { cause: new OutOfSpaceError('full') }))).toBe(true);
+  });
+
+  it('is a store that does not answer', () => {
+    const away = new StoreUnavailableError('the bucket cannot be used: connect ETIMEDOUT');
+    expect(isStorageFailure(new Error('wrapped', { cause: away }))).toBe(true);
+    expect(isOutOfSpace(away)).toBe(false);
+    expect(isConnectionLoss(away)).toBe(false);
   });
 
   it.runIf(process.platform === 'linux')('is no room left, told by the system itself', async () => {

@@ -1,4 +1,4 @@
-import { OutOfSpaceError } from './object-store.ts';
+import { OutOfSpaceError, StoreUnavailableError } from './object-store.ts';
 
 /** What a medium says of itself; never what a socket says of its peer. */
 const MEDIUM_CODES: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'ENODEV', 'ENXIO', 'ESTALE', 'EMFILE', 'ENFILE']);
@@ -12,14 +12,15 @@ export function isOutOfSpace(error: unknown): boolean {
 }
 
 /**
- * Whether a failure is the storage's own: its medium, or a file or folder that should be there. A socket's ENOENT and
- * EACCES (the database's, whose address is a path too) are not.
+ * Whether a failure is the storage's own: its medium, a file or folder that should be there, or a store that does not
+ * answer. A socket's ENOENT and EACCES (the database's, whose address is a path too) are not.
  */
 export function isStorageFailure(error: unknown): boolean {
   return chain(error).some((link) => {
     const { path, syscall } = link as { path?: unknown; syscall?: unknown };
     const isOfFile = typeof path === 'string' && typeof syscall === 'string' && syscall !== 'connect';
-    return isOfFile || MEDIUM_CODES.has(codeOf(link)) || isOutOfSpace(link);
+    const isOfStore = link instanceof StoreUnavailableError;
+    return isOfFile || isOfStore || MEDIUM_CODES.has(codeOf(link)) || isOutOfSpace(link);
   });
 }
 

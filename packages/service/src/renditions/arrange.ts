@@ -45,6 +45,8 @@ export interface PlannedOutput {
   /** Colour at the resolution of brightness: 4:4:4. */
   readonly fullChroma: boolean;
   readonly animated: boolean;
+  /** How hard the encoder of AVIF tries, where nobody waits for it; undefined where somebody may. */
+  readonly effort: number | undefined;
   /** Whether it keeps who made the source, and whose it is. */
   readonly credited: boolean;
 }

@@ -1,5 +1,6 @@
 import type { Cause } from './cause.ts';
 import { type Area, insideOf, isTurned, pixelsOf, type Size, storedArea, swapped } from './geometry.ts';
+import { levelOf } from './pyramid-levels.ts';
 import type { SourceFacts } from './source.ts';
 
 /**
@@ -26,6 +27,8 @@ export interface Base extends BaseRequest {
   readonly orientation: number;
   /** Of the picture as it is shown, without the part of `rect` that lies outside; before any trimming. */
   readonly size: Size;
+  /** Whether it is read from the picture's pyramid. */
+  readonly fromPyramid?: true;
 }
 
 /** The base of a picture that is stored with this size and orientation, or why there is none. */
@@ -60,6 +63,8 @@ export interface Decoding {
   /** As stored, before it is turned. */
   readonly scaled: Size;
   readonly cutShown: Area | undefined;
+  /** Of the pyramid, where that is what is read; `cutStored` then counts its pixels. */
+  readonly level?: number;
 }
 
 /**
@@ -69,6 +74,11 @@ export interface Decoding {
 export function decodingOf({ format }: Pick<SourceFacts, 'format'>, base: Base, target: Size): Decoding {
   const turn = (size: Size) => (isTurned(base.orientation) ? swapped(size) : size);
   const { rect } = base;
+  if (base.fromPyramid) {
+    const area = rect ? storedArea(rect, base.stored, base.orientation) : { left: 0, top: 0, ...base.stored };
+    const found = levelOf(base.stored, area, turn(target));
+    return { level: found.level, cutStored: found.area, scaled: turn(target), cutShown: undefined };
+  }
   if (!rect) return { cutStored: undefined, scaled: turn(target), cutShown: undefined };
   const scale = { x: target.width / rect.width, y: target.height / rect.height };
   const reduces = (format === 'jpeg' || format === 'webp') && !base.isWide && Math.max(scale.x, scale.y) <= 0.5;

@@ -18,15 +18,15 @@ const UID_BASE = 64_100;
 const UNSHARE_PATHS = ['/usr/bin/unshare', '/bin/unshare'];
 
 /** What this machine allows, by trying it: containers often withhold a right that root has elsewhere. */
-export async function detectIsolation(): Promise<Isolation> {
+export async function detectIsolation(uidBase = UID_BASE): Promise<Isolation> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return CRASH_ISOLATION;
   const node = process.execPath;
-  const becomes = await succeeds(node, ['--version'], { uid: UID_BASE, gid: UID_BASE }, ['EACCES']);
+  const becomes = await succeeds(node, ['--version'], { uid: uidBase, gid: uidBase }, ['EACCES']);
   let unsharePath: string | undefined;
   for (const path of UNSHARE_PATHS) {
     if (!unsharePath && (await succeeds(path, ['--net', '--', node, '--version'], {}, []))) unsharePath = path;
   }
-  return { uidBase: becomes ? UID_BASE : undefined, unsharePath };
+  return { uidBase: becomes ? uidBase : undefined, unsharePath };
 }
 
 /** `allowed`: errors that come after the right was used, such as a program that the other user cannot reach. */

@@ -4,6 +4,7 @@ import type { Database } from '../db/database.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import { ObjectMissingError, type ObjectStore } from '../ports/object-store.ts';
 import { selectMarks } from './marks.sql.ts';
+import type { Rendition } from './model.ts';
 import { decoderBytes, MARK_BYTES_MAX } from './predict.ts';
 import type { Cause, Mark, SourceFacts } from './protocol.ts';
 
@@ -50,6 +51,12 @@ async function putMark(
     if (error instanceof ObjectMissingError) return { imageId, cause: notFound(imageId) };
     throw error;
   }
+}
+
+/** A rendition that shows an image which is gone since: as if it had been ordered after that. */
+export function withoutMark(rendition: Rendition, imageId: string): Rendition {
+  if (rendition.state !== 'ready') return rendition;
+  return { ...rendition, state: 'failed', made: undefined, cause: notFound(imageId) };
 }
 
 function notFound(imageId: string): Cause {

@@ -8,9 +8,11 @@ import { renditionDigest } from './digest.ts';
 import { retryJob } from './end.ts';
 import { type Rendition, type RenditionRow, toRendition } from './model.ts';
 import { insertRenditions, selectStanding } from './order.sql.ts';
-import { refuseFlood } from './pending.ts';
+import { refuseFlood, type UrlLane } from './pending.ts';
 import { predictJob } from './predict.ts';
 import type { SourceFacts } from './protocol.ts';
+import type { PyramidUse } from './pyramid.ts';
+import { foreseePyramid } from './pyramid-use.ts';
 
 export interface RenditionOrder {
   readonly tenantId: string;
@@ -26,7 +28,7 @@ export interface RenditionOrder {
 
 /** How an order by URL is treated: anybody may have thought it up. */
 export interface UrlBounds {
-  /** Renditions that one tenant may have pending before another is refused. */
+  /** Renditions that one tenant may have pending in the order's lane before another is refused. */
   readonly pendingMax: number;
   /** In the lane `live`: the node that has a worker set aside for it, if this one does. */
   readonly nodeId?: string | undefined;
@@ -53,17 +55,17 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
 export async function orderByUrl(
   tx: Transaction,
   clock: Clock,
-  order: RenditionOrder,
+  order: RenditionOrder & { readonly lane: UrlLane },
   bounds: UrlBounds,
 ): Promise<Ordered> {
-  return orderWith(tx, clock, order, bounds);
+  return orderWith(tx, clock, order, { ...bounds, lane: order.lane });
 }
 
 async function orderWith(
   tx: Transaction,
   clock: Clock,
   order: RenditionOrder,
-  bounds: UrlBounds | undefined,
+  bounds: (UrlBounds & { readonly lane: UrlLane }) | undefined,
 ): Promise<Ordered> {
   const digests = new Map(order.transformations.map((text) => [text, renditionDigest(text)]));
   const look = async () => {
@@ -76,8 +78,10 @@ async function orderWith(
   const lacking = order.transformations.filter((text) => !known.has(text));
   if (lacking.length === 0) return { renditions: standing, leased: undefined };
 
-  if (bounds) await refuseFlood(tx, order.tenantId, order.originalId, bounds.pendingMax);
-  const job = jobFor(clock, order, lacking);
+  if (bounds) await refuseFlood(tx, { ...order, lane: bounds.lane }, bounds.pendingMax);
+  const lackingRead = lacking.map(readTransformation);
+  const pyramid = await foreseePyramid(tx, order, order.source, lackingRead);
+  const job = jobFor(clock, order, lackingRead, pyramid);
   const { jobId } = job;
   const enqueued = put(tx, job, bounds?.nodeId);
   const owe = async (jobId: string) => {
@@ -106,8 +110,13 @@ async function orderWith(
   return { renditions, leased };
 }
 
-function jobFor(clock: Clock, order: RenditionOrder, lacking: readonly string[]): NewJob {
-  const predicted = predictJob(order.source, lacking.map(readTransformation));
+function jobFor(
+  clock: Clock,
+  order: RenditionOrder,
+  transformations: readonly Transformation[],
+  pyramid: PyramidUse,
+): NewJob {
+  const predicted = predictJob(order.source, transformations, { lane: order.lane, pyramid });
   return {
     jobId: newId('job', clock),
     tenantId: order.tenantId,

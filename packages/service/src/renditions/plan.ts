@@ -3,6 +3,7 @@ import { type Arrangement, arrange, type OutputRequest, type PlannedFailure, typ
 import { type Base, type BaseRequest, baseOf, isSizeUnknown } from './base.ts';
 import { isTurned, type Size, swapped } from './geometry.ts';
 import { layOut } from './layout.ts';
+import { isServedByPyramid } from './pyramid.ts';
 import type { RenderedFormat, SourceFacts, SourceFormat } from './source.ts';
 
 export type { Arrangement, Picture, PlannedOutput } from './arrange.ts';
@@ -53,20 +54,30 @@ const SEARCHED: ReadonlySet<string> = new Set(['jpeg', 'webp', 'avif']);
 /** What a Display P3 profile can be kept of: colours of three channels. */
 const WIDE_SPACES: ReadonlySet<string> = new Set(['srgb', 'rgb16']);
 
-/** The plan for all `transformations` of one source. At least one is asked for. */
-export function planRender(source: SourceFacts, transformations: readonly Transformation[]): RenderPlan {
+/**
+ * The plan for all `transformations` of one source. At least one is asked for.
+ * @param hasPyramid whether what the source's pyramid serves is made of that
+ * @param effort of AVIF's encoder, where nobody waits
+ */
+export function planRender(
+  source: SourceFacts,
+  transformations: readonly Transformation[],
+  hasPyramid = false,
+  effort?: number | undefined,
+): RenderPlan {
   const failures: PlannedFailure[] = [];
   const groups = new Map<string, { base: Base; requests: OutputRequest[] }>();
   for (const [index, asked] of transformations.entries()) {
     const transformation = resolveTransformation(asked);
-    const output = plannedOutput(index, source, transformation);
+    const output = plannedOutput(index, source, transformation, effort);
     const request = baseRequest(source, transformation, output);
     const found = baseOf(request, { stored: storedSize(source), orientation: source.orientation });
     if ((transformation.page ?? 1) > source.frames) failures.push({ index, cause: pageMissing(source) });
     else if ('cause' in found) failures.push({ index, cause: found.cause });
     else {
-      const key = JSON.stringify(found.base);
-      const group = groups.get(key) ?? { base: found.base, requests: [] };
+      const base = hasPyramid ? readFrom(source, found.base, { transformation, output }) : found.base;
+      const key = JSON.stringify(base);
+      const group = groups.get(key) ?? { base, requests: [] };
       group.requests.push({ transformation, output });
       groups.set(key, group);
     }
@@ -77,6 +88,11 @@ export function planRender(source: SourceFacts, transformations: readonly Transf
     failures: [...failures, ...known],
     bases: bases.filter(({ arrangement, later }) => later || arrangement.pictures.length > 0),
   };
+}
+
+function readFrom(source: SourceFacts, base: Base, { transformation, output }: OutputRequest): Base {
+  const { scaled } = layOut(base.size, transformation, { isVector: false });
+  return isServedByPyramid(source, base, output, scaled) ? { ...base, fromPyramid: true } : base;
 }
 
 function planBase(source: SourceFacts, base: Base, requests: readonly OutputRequest[]): PlannedBase {
@@ -130,7 +146,12 @@ function baseRequestOf({ page, orient, rect, trim, icc, 'trim-tol': tolerance }:
 /** Levels of 255; what a JPEG's artefacts stay within. */
 const TRIM_TOLERANCE = 10;
 
-function plannedOutput(index: number, source: SourceFacts, transformation: Transformation): PlannedOutput {
+function plannedOutput(
+  index: number,
+  source: SourceFacts,
+  transformation: Transformation,
+  effort: number | undefined,
+): PlannedOutput {
   const { fm, q, page, lossless, chromasub, meta } = transformation;
   const name = fm ?? OUTPUT_OF_SOURCE[source.format] ?? (source.hasAlpha ? 'png' : 'jpg');
   const format = RENDERED[name];
@@ -145,6 +166,7 @@ function plannedOutput(index: number, source: SourceFacts, transformation: Trans
     lossless: isLossless,
     fullChroma: chromasub === '444' && SUBSAMPLED.has(format) && !isLossless,
     animated,
+    effort: format === 'avif' && !isLossless ? effort : undefined,
     credited: meta === 'copyright',
   };
 }

@@ -1,10 +1,15 @@
 import type { Transformation } from '@safelight/contract';
+import type { Lane } from '../jobs/index.ts';
 import { type Picture, type PlannedOutput, WAITING_BYTES_MAX } from './arrange.ts';
 import { type Decoding, decodingOf } from './base.ts';
-import { pixelsOf, type Size } from './geometry.ts';
+import { UNHURRIED_EFFORTS } from './effort.ts';
+import { encodeCost } from './encode-cost.ts';
+import { longerSide, pixelsOf, type Size } from './geometry.ts';
 import { type PlannedBase, planRender } from './plan.ts';
+import type { PyramidUse } from './pyramid.ts';
+import { levelBytes, levelMicros, pyramidBytes, pyramidMicros } from './pyramid-cost.ts';
 import { searchBytes, searchMicros } from './search-cost.ts';
-import type { RenderedFormat, SourceFacts, SourceFormat } from './source.ts';
+import type { SourceFacts, SourceFormat } from './source.ts';
 
 /** What a job will take, as far as its source's header tells. */
 export interface JobPrediction {
@@ -16,6 +21,8 @@ export interface JobPrediction {
   readonly deadlineMs: number;
   /** CPU time of all decodes in microseconds. */
   readonly decodeMicros: number;
+  /** Of AVIF's encoder, where nobody waits; undefined where somebody may. */
+  readonly effort: number | undefined;
   /** Of those that can be made, in the order of work. */
   readonly outputs: readonly OutputPrediction[];
 }
@@ -29,24 +36,53 @@ export interface OutputPrediction {
   readonly bytes: number;
 }
 
+export interface PredictOptions {
+  /** Tells whether somebody waits. */
+  readonly lane?: Lane;
+  readonly pyramid?: PyramidUse;
+}
+
 /**
  * Predicts a job from its plan: queue order, budgets, admission and deadlines are made of it. The coefficients were
  * fitted to photographs of 0.2 to 24 megapixels on one core of an x86-64 server, with libvips 8.18 through sharp 0.35:
  * most pictures come out within a factor of two in time, and none of those measured above the memory that is predicted.
  * `node bench/fit-cost.ts` measures again.
  */
-export function predictJob(source: SourceFacts, transformations: readonly Transformation[]): JobPrediction {
-  const { bases } = planRender(source, transformations);
-  const decodes = bases.reduce((sum, base) => sum + decodeMicros(source, base), 0);
+export function predictJob(
+  source: SourceFacts,
+  transformations: readonly Transformation[],
+  { lane = 'live', pyramid = 'none' }: PredictOptions = {},
+): JobPrediction {
+  for (const effort of lane === 'batch' ? UNHURRIED_EFFORTS : []) {
+    const prediction = predictWith(source, transformations, pyramid, effort);
+    if (prediction.costMicros <= UNHURRIED_MICROS_MAX) return prediction;
+  }
+  return predictWith(source, transformations, pyramid, undefined);
+}
+
+function predictWith(
+  source: SourceFacts,
+  transformations: readonly Transformation[],
+  pyramid: PyramidUse,
+  effort: number | undefined,
+): JobPrediction {
+  const { bases } = planRender(source, transformations, pyramid !== 'none', effort);
+  const makes = pyramid === 'make';
+  // Who waits in vain for another who makes it takes the original.
+  const peaks = makes ? [...bases, ...planRender(source, transformations, false, effort).bases] : bases;
+  const decodes = bases.reduce((sum, base) => sum + decodeMicros(source, base), makes ? makingMicros(source) : 0);
   const outputs = bases.flatMap((base) => predictOutputs(source, base));
   const costMicros = Math.round(JOB_MICROS + decodes + outputs.reduce((sum, output) => sum + output.costMicros, 0));
   return {
-    bytes: Math.round(IDLE_BYTES + Math.max(0, ...bases.map((base) => peakBytes(source, base)))),
+    bytes: Math.round(
+      IDLE_BYTES + Math.max(makes ? makingBytes(source) : 0, ...peaks.map((base) => peakBytes(source, base))),
+    ),
     costMicros,
     deadlineMs: Math.round(
       Math.min(DEADLINE_MS_MAX, Math.max(DEADLINE_MS_MIN, (costMicros / 1_000) * DEADLINE_FACTOR)),
     ),
     decodeMicros: Math.round(decodes),
+    effort,
     outputs,
   };
 }
@@ -55,6 +91,8 @@ export function predictJob(source: SourceFacts, transformations: readonly Transf
 const DEADLINE_FACTOR = 20;
 const DEADLINE_MS_MIN = 10_000;
 const DEADLINE_MS_MAX = 120_000;
+/** What a job may be predicted to take with more effort than it needs: what leaves it its whole share of the deadline. */
+const UNHURRIED_MICROS_MAX = (DEADLINE_MS_MAX / DEADLINE_FACTOR) * 1_000;
 
 /** Resident after the warm-up: Node.js, libvips and one use of every encoder. */
 const IDLE_BYTES = 110_000_000;
@@ -106,47 +144,48 @@ const ALPHA_MICROS = 20_000;
 /** A sample of 16 bits takes twice the room, and nearly twice the time. */
 const SIXTEEN_BIT_FACTOR = 2;
 
-interface EncoderCost {
-  readonly microsPerPixel: number;
-  readonly bytesPerPixel: number;
-}
-
-const ENCODERS: Readonly<Record<RenderedFormat, EncoderCost>> = {
-  jpeg: { microsPerPixel: 0.008, bytesPerPixel: 1 },
-  png: { microsPerPixel: 0.045, bytesPerPixel: 1.5 },
-  webp: { microsPerPixel: 0.045, bytesPerPixel: 6 },
-  avif: { microsPerPixel: 0.05, bytesPerPixel: 21 },
-  gif: { microsPerPixel: 0.3, bytesPerPixel: 13 },
-  tiff: { microsPerPixel: 0.06, bytesPerPixel: 4 },
-};
-const LOSSLESS_ENCODERS: Readonly<Partial<Record<RenderedFormat, EncoderCost>>> = {
-  webp: { microsPerPixel: 0.8, bytesPerPixel: 32 },
-  avif: { microsPerPixel: 0.25, bytesPerPixel: 42 },
-};
-const AVIF_OF_FULL_CHROMA: EncoderCost = { microsPerPixel: 0.07, bytesPerPixel: 30 };
 /** Making one output's pixels of the shared ones, by pixel of those. */
 const DERIVE_MICROS_PER_PIXEL = 0.004;
 /** Row buffers of the pipeline, by pixel of width: the sequential cache keeps some hundred rows. */
 const ROWS_BYTES_PER_COLUMN = 1_500;
 
+/** Making the pyramid: a decode of all of the source, in its full size. */
+function makingMicros(source: SourceFacts): number {
+  const pixels = pixelsOf(source);
+  const { microsPerStored, microsPerDecoded, microsPerMegabyte } = decoderOf(source);
+  const perDecoded = depthOf(source) * (microsPerStored + microsPerDecoded) + conversionMicros(source);
+  return (perDecoded * pixels + microsPerMegabyte * source.bytes) / 1e6 + pyramidMicros(source);
+}
+
+function makingBytes(source: SourceFacts): number {
+  return decoderBytes(source) + ROWS_BYTES_PER_COLUMN * longerSide(source) + pyramidBytes(source);
+}
+
+function depthOf({ depth }: SourceFacts): number {
+  return depth === 'ushort' ? SIXTEEN_BIT_FACTOR : 1;
+}
+
+/** By megapixel that comes out of the decoder. */
+function conversionMicros({ space, hasProfile, hasAlpha }: SourceFacts): number {
+  return (space === 'cmyk' ? CMYK_MICROS : hasProfile ? PROFILE_MICROS : 0) + (hasAlpha ? ALPHA_MICROS : 0);
+}
+
 function decodeMicros(source: SourceFacts, planned: PlannedBase): number {
   const { base, arrangement } = planned;
   const cost = decoderOf(source);
   const decoding = decodingOf(source, base, decodedTo(planned));
+  if (decoding.cutStored && base.fromPyramid) return levelMicros(decoding.cutStored);
   // A page of an animation is made of all that come before it.
   const frames = planned.animated ? source.frames : source.format === 'tiff' ? 1 : (base.page ?? 0) + 1;
   const stored = (pixelsOf(base.stored) / 1e6) * frames;
   const decoded =
     source.format === 'svg' ? pixelsOf(decoding.scaled) / 1e6 : stored / reduction(source, planned, decoding) ** 2;
-  const conversion =
-    (source.space === 'cmyk' ? CMYK_MICROS : source.hasProfile ? PROFILE_MICROS : 0) +
-    (source.hasAlpha ? ALPHA_MICROS : 0);
-  const depth = source.depth === 'ushort' || base.isWide ? SIXTEEN_BIT_FACTOR : 1;
+  const depth = base.isWide ? SIXTEEN_BIT_FACTOR : depthOf(source);
   const trimmed = base.trimTolerance === undefined ? 0 : pixelsOf(base.size) * TRIM_MICROS_PER_PIXEL;
   return (
     depth * (cost.microsPerStored * stored + cost.microsPerDecoded * decoded) +
     (cost.microsPerMegabyte * source.bytes * frames) / source.frames / 1e6 +
-    conversion * decoded +
+    conversionMicros(source) * decoded +
     (arrangement.pictures.length === 0 ? 0 : trimmed)
   );
 }
@@ -173,7 +212,7 @@ function predictOutputs(source: SourceFacts, { arrangement }: PlannedBase): Outp
     const pixels = seen.has(place) ? 0 : developMicros(decoded, picture);
     seen.add(place);
     const pixelsOut = pixelsOf(picture.layout.size);
-    const encoded = searchMicros(output, pixelsOut) ?? encoderOf(output).microsPerPixel * pixelsOut;
+    const encoded = searchMicros(output, pixelsOut) ?? encodeCost(output, pixelsOut).microsPerPixel * pixelsOut;
     return {
       index: output.index,
       costMicros: Math.round(OUTPUT_MICROS + frames * (encoded + pixels)),
@@ -227,21 +266,17 @@ const SEEK_MICROS_PER_PIXEL = 0.02;
 const MARK_MICROS = 50_000;
 const TRIM_MICROS_PER_PIXEL = 0.01;
 
-function encoderOf({ format, lossless, fullChroma }: PlannedOutput): EncoderCost {
-  if (fullChroma && format === 'avif') return AVIF_OF_FULL_CHROMA;
-  return (lossless && LOSSLESS_ENCODERS[format]) || ENCODERS[format];
-}
-
 function peakBytes(source: SourceFacts, planned: PlannedBase): number {
   const { base, arrangement } = planned;
   const { pictures, streamed } = arrangement;
   const decoded = decodedTo(planned);
-  const depth = source.depth === 'ushort' || base.isWide ? SIXTEEN_BIT_FACTOR : 1;
+  const depth = base.isWide ? SIXTEEN_BIT_FACTOR : depthOf(source);
+  const decoding = decodingOf(source, base, decoded);
   const decoder =
-    decoderOf(source).bytesPerPixel *
-      depth *
-      pixelsOf(source.format === 'svg' ? decodingOf(source, base, decoded).scaled : base.stored) +
-    ROWS_BYTES_PER_COLUMN * base.stored.width;
+    decoding.cutStored && base.fromPyramid
+      ? levelBytes(decoding.cutStored)
+      : decoderOf(source).bytesPerPixel * depth * pixelsOf(source.format === 'svg' ? decoding.scaled : base.stored) +
+        ROWS_BYTES_PER_COLUMN * base.stored.width;
   // Rows that leave the resize as a quarter turn wait for the last of them, beside the pixels that they become.
   const turned = base.orientation > 4 ? pixelsOf(decoded) * channelsOf(source) : 0;
   const output = Math.max(
@@ -291,9 +326,9 @@ function outputBytes(
   const steps = isTreated ? STEP_BYTES_PER_PIXEL * largest * framesOf(source, animated) : 0;
   const marked = transformation.mark === undefined ? 0 : MARK_BYTES_MAX;
   const written = transformation.txt === undefined ? 0 : TEXT_BYTES_PER_PIXEL * pixelsOf(size);
-  return (
-    steps + marked + written + searchBytes(output, pixelsOf(size)) + encoderOf(output).bytesPerPixel * pixelsOf(size)
-  );
+  const pixels = pixelsOf(size);
+  const encoded = encodeCost(output, pixels).bytesPerPixel * pixels;
+  return steps + marked + written + searchBytes(output, pixels) + encoded;
 }
 
 /** Letters as they are drawn, of which some may not fit, and as they are laid over. */
@@ -308,8 +343,7 @@ export const MARK_BYTES_MAX = 64_000_000;
 /** Memory that decoding a picture takes at most. */
 export function decoderBytes(source: SourceFacts): number {
   if (source.format === 'svg') return 0;
-  const depth = source.depth === 'ushort' ? SIXTEEN_BIT_FACTOR : 1;
-  return decoderOf(source).bytesPerPixel * depth * pixelsOf(source);
+  return decoderOf(source).bytesPerPixel * depthOf(source) * pixelsOf(source);
 }
 
 /** Copies with an alpha channel, one of which becomes the other, and the library's own. */

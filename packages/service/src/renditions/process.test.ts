@@ -186,6 +186,7 @@ describe('a worker program that', () => {
     ['an end before all outputs', `{ kind: 'done', id, cpuMs: 1, peakRssBytes: 1 }`],
     ['looks that nobody asked for', `{ kind: 'looks', id, looks }`],
     ['a colour that is none', `{ kind: 'looks', id, looks: { ...looks, palette: ['red;}'] } }`],
+    ['a pyramid that nobody asked for', `{ kind: 'pyramid', id, bytes: 9, cpuMs: 1 }`],
     ['something else', `{ kind: 'facts' }`],
   ])('reports %s is not believed, and killed', async (what, report) => {
     const output = `{ index: 0, format: 'jpeg', width: 1, height: 1, frames: 1, bytes: 9, cpuMs: 1 }`;

@@ -8,6 +8,7 @@ import type { Isolation } from './isolation.ts';
 import { planRender } from './plan.ts';
 import {
   type Looks,
+  type MadePyramid,
   type Output,
   type OutputFailure,
   type ProbeTask,
@@ -65,7 +66,11 @@ export interface WorkerLog {
 }
 
 /** Everything to make of one original. Folders are names inside the scratch folder, given by `takeFolder`. */
-export type RenderJob = Omit<RenderTask, 'kind' | 'plan'> & { readonly transformations: readonly Transformation[] };
+export type RenderJob = Omit<RenderTask, 'kind' | 'plan'> & {
+  readonly transformations: readonly Transformation[];
+  /** Of AVIF's encoder, where nobody waits. */
+  readonly effort?: number | undefined;
+};
 
 export interface Limits {
   readonly deadlineMs: number;
@@ -76,6 +81,8 @@ export interface Limits {
 export interface RunLimits extends Limits {
   /** Must not throw: the worker would be taken for the culprit. */
   readonly onOutput?: (output: Output) => void;
+  /** The same. The job goes on, and may end before what is done about it. */
+  readonly onPyramid?: (made: MadePyramid) => void;
 }
 
 export interface RunResult {
@@ -191,11 +198,14 @@ class ChildWorker implements WorkerProcess {
     return this.#child.pid;
   }
 
-  async run({ transformations, ...job }: RenderJob, limits: RunLimits): Promise<RunResult> {
-    const task: RenderTask = { kind: 'render', ...job, plan: planRender(job.source, transformations) };
+  async run({ transformations, effort, ...job }: RenderJob, limits: RunLimits): Promise<RunResult> {
+    const hasPyramid = (job.pyramid ?? 'none') !== 'none';
+    const plan = planRender(job.source, transformations, hasPyramid, effort);
+    const task: RenderTask = { kind: 'render', ...job, plan };
     const outputs: Output[] = [];
     const failures: OutputFailure[] = [];
     let looks: Looks | undefined;
+    let pyramid: MadePyramid | undefined;
     const told = new Set<number>();
     const tell = (index: number): void => {
       invariant(index < transformations.length && !told.has(index), `unexpected output ${index}`);
@@ -212,6 +222,10 @@ class ChildWorker implements WorkerProcess {
       } else if (report.kind === 'looks') {
         invariant(task.looks && !looks, 'unexpected looks');
         looks = report.looks;
+      } else if (report.kind === 'pyramid') {
+        invariant(task.pyramid === 'make' && !pyramid, 'unexpected pyramid');
+        pyramid = { bytes: report.bytes, cpuMs: report.cpuMs };
+        limits.onPyramid?.(pyramid);
       } else {
         invariant(report.kind === 'done' && told.size === transformations.length, `unexpected ${report.kind}`);
         return { cpuMs: report.cpuMs, peakRssBytes: report.peakRssBytes };

@@ -3,6 +3,7 @@ import type { BoundCrossed, Bounds } from './bounds.ts';
 import { type Cause, causeSchema } from './cause.ts';
 import { looksSchema } from './looks.ts';
 import type { RenderPlan } from './plan.ts';
+import type { PyramidUse } from './pyramid.ts';
 import { RENDERED_FORMATS, type SourceFacts, sourceFactsSchema } from './source.ts';
 
 /**
@@ -64,6 +65,11 @@ export type Output = Readonly<z.infer<typeof outputSchema>>;
 const outputFailureSchema = z.object({ index, cause: causeSchema, cpuMs: milliseconds });
 export type OutputFailure = Readonly<z.infer<typeof outputFailureSchema>>;
 
+const pyramidSchema = z.object({ bytes: count, cpuMs: milliseconds });
+
+/** A pyramid that lies finished in the job's folder; outputs are made of it from now on. */
+export type MadePyramid = Readonly<z.infer<typeof pyramidSchema>>;
+
 const doneSchema = z.object({
   cpuMs: milliseconds,
   /** Highest resident memory of the process since it was started. */
@@ -76,6 +82,7 @@ export const reportSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('output'), id: z.string(), output: outputSchema }),
   z.object({ kind: z.literal('outputFailed'), id: z.string(), failure: outputFailureSchema }),
   z.object({ kind: z.literal('looks'), id: z.string(), looks: looksSchema }),
+  z.object({ kind: z.literal('pyramid'), id: z.string(), ...pyramidSchema.shape }),
   z.object({ kind: z.literal('done'), id: z.string(), ...doneSchema.shape }),
   z.object({ kind: z.literal('facts'), id: z.string(), facts: sourceFactsSchema, cpuMs: milliseconds }),
   z.object({ kind: z.literal('rejected'), id: z.string(), rejection: rejectionSchema, cpuMs: milliseconds }),
@@ -94,6 +101,8 @@ export interface RenderTask {
   readonly marks?: readonly Mark[];
   /** Whether to say what the original looks like, too. */
   readonly looks?: boolean;
+  /** Whether `folder/pyramid` is there, or is to be made before all else; what the plan reads from it needs one. */
+  readonly pyramid?: PyramidUse;
 }
 
 /** An image to lay over others: a file in the job's folder, or why there is none. */

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { Transformation } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Database } from '../db/database.ts';
+import type { ClaimedJob } from '../jobs/index.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import { type ObjectStore, OutOfSpaceError } from '../ports/object-store.ts';
 import type { Bounds } from './bounds.ts';
@@ -12,9 +14,13 @@ import { endRenditions, type HeldJob, type JobResults } from './end.ts';
 import { putMarks } from './marks.ts';
 import type { MadeRendition, Rendition, RenditionCause } from './model.ts';
 import { readTransformation } from './order.ts';
+import { planRender } from './plan.ts';
 import { predictJob } from './predict.ts';
 import type { WorkerProcess } from './process.ts';
-import type { Looks, Output, SourceFacts } from './protocol.ts';
+import type { Looks, MadePyramid, Output, SourceFacts } from './protocol.ts';
+import { canHavePyramid } from './pyramid.ts';
+import { keepNewPyramid } from './pyramid-keep.ts';
+import { type FoundPyramid, putPyramid, refuseDamaged, usePyramid } from './pyramid-use.ts';
 import { ORIGINAL_FILE } from './scratch.ts';
 
 export interface RenderDeps {
@@ -27,6 +33,9 @@ export interface RenderDeps {
   /** Called after each commit with what ended by it. */
   readonly onEnded: (ended: readonly Rendition[]) => void;
 }
+
+/** Claimed in a lane, which tells whether somebody waits; `solitary` when a worker has died of it. */
+type LaneJob = HeldJob & Pick<ClaimedJob, 'lane' | 'solitary'>;
 
 interface Work {
   readonly renditionId: string;
@@ -53,7 +62,7 @@ const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
  * @returns how many renditions ended; fewer than were owed when the job or the image was lost meanwhile.
  * @throws WorkerDiedError, or what store or database threw: the caller releases the job accordingly.
  */
-export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: HeldJob): Promise<number> {
+export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: LaneJob): Promise<number> {
   const rows = await deps.database.query<WorkRow>(selectWork, [job.tenantId, job.jobId]);
   const [first] = rows;
   // The image was deleted between enqueue and claim, or an earlier attempt did all: only the job is left to end.
@@ -65,22 +74,31 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
   const folder = worker.scratch.takeFolder(attempt);
   const ending = new Ending(deps, worker, job, folder.name, rows.map(toWork));
   try {
-    await copyObjectTo(deps.store, first.object_key, join(folder.path, ORIGINAL_FILE));
     const transformations = rows.map((row) => readTransformation(row.transformation));
+    const found = await putSources(deps, worker, job, { ...first, transformations, path: folder.path });
+    const pyramid = found.use;
     const marks = await putMarks(deps, job.tenantId, transformations, folder.path);
-    const { deadlineMs } = predictJob(first.facts, transformations);
+    const { deadlineMs, effort } = predictJob(first.facts, transformations, { lane: job.lane, pyramid });
     const { failures, looks } = await worker.run(
       {
         id: attempt,
         folder: folder.name,
         source: first.facts,
         transformations,
+        effort,
         bounds: deps.bounds,
         marks,
         looks: first.lacks_looks,
+        pyramid,
       },
-      { deadlineMs, rssBytesMax: deps.rssBytesMax, onOutput: (output) => ending.take(output) },
+      {
+        deadlineMs,
+        rssBytesMax: deps.rssBytesMax,
+        onOutput: (output) => ending.take(output),
+        onPyramid: (made) => ending.takePyramid(first.facts, made),
+      },
     );
+    await refuseDamaged(deps, job, found, failures);
     return await ending.finish(failures, looks);
   } catch (error) {
     await ending.abandon();
@@ -88,6 +106,33 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: He
   } finally {
     await worker.scratch.giveBackFolder(folder, rows.length);
   }
+}
+
+/** Puts what the outputs are made of into the job's folder: the pyramid, if that is ready, the original, or both. */
+async function putSources(
+  deps: RenderDeps,
+  worker: WorkerProcess,
+  job: LaneJob,
+  work: Pick<WorkRow, 'object_key' | 'facts'> & {
+    readonly transformations: readonly Transformation[];
+    readonly path: string;
+  },
+): Promise<FoundPyramid> {
+  const { facts, transformations, path } = work;
+  const putOriginal = () => copyObjectTo(deps.store, work.object_key, join(path, ORIGINAL_FILE));
+  if (!canHavePyramid(facts)) {
+    await putOriginal();
+    return { use: 'none' };
+  }
+  const isMakeable = predictJob(facts, transformations, { pyramid: 'make' }).bytes <= deps.rssBytesMax;
+  const found = await usePyramid(deps, job, facts, transformations, {
+    mayMake: !job.solitary && isMakeable,
+    gone: worker.exited,
+  });
+  const isReady = found.objectKey !== undefined && (await putPyramid(deps, job, found.objectKey, path));
+  const { bases } = planRender(facts, transformations, isReady);
+  if (bases.some(({ base }) => !base.fromPyramid)) await putOriginal();
+  return found.objectKey === undefined || isReady ? found : { use: 'none' };
 }
 
 function toWork(row: WorkRow): Work {
@@ -105,6 +150,7 @@ class Ending {
   #ended = 0;
   #lastCommitAt: number;
   #chain: Promise<void> = Promise.resolve();
+  #keeping: Promise<void> | undefined;
   #failure: unknown;
 
   constructor(deps: RenderDeps, worker: WorkerProcess, job: HeldJob, folder: string, work: readonly Work[]) {
@@ -124,6 +170,12 @@ class Ending {
       });
   }
 
+  /** Keeps the pyramid beside the outputs that are made of it. */
+  takePyramid(source: SourceFacts, made: MadePyramid): void {
+    const { scratch } = this.#worker;
+    this.#keeping = keepNewPyramid(this.#deps, this.#job, { scratch, folder: this.#folder, source, made });
+  }
+
   async finish(
     failures: readonly { readonly index: number; readonly cause: RenditionCause }[],
     looks: Looks | undefined,
@@ -134,14 +186,22 @@ class Ending {
     const full = failures.find(({ cause }) => cause.code === 'out_of_space');
     if (full) throw new OutOfSpaceError(full.cause.message);
     const failed = failures.map(({ index, cause }) => ({ renditionId: this.#workAt(index).renditionId, cause }));
+    await this.#keep();
     await this.#commit({ ready: this.#stored.splice(0), failed, looks }, true);
     return this.#ended;
   }
 
   /** Removes what was stored and never made true. */
   async abandon(): Promise<void> {
-    await this.#chain;
+    await Promise.all([this.#chain, this.#keeping]);
     await this.#remove(this.#stored.splice(0).map(({ made }) => made.objectKey));
+  }
+
+  /** Whoever waits for the outputs does not wait for the pyramid. */
+  async #keep(): Promise<void> {
+    if (!this.#keeping) return;
+    if (this.#stored.length > 0) await this.#commit({ ready: this.#stored.splice(0), failed: [] }, false);
+    await this.#keeping;
   }
 
   async #store(output: Output): Promise<void> {

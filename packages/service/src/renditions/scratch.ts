@@ -3,6 +3,7 @@ import {
   chownSync,
   closeSync,
   constants,
+  createReadStream,
   fstatSync,
   mkdirSync,
   opendirSync,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 
 /**
@@ -33,6 +35,11 @@ export interface Scratch {
    * @throws UntrustedOutputError when it is longer, or not a plain file that the worker itself wrote.
    */
   readOutput(folder: string, index: number, bytesMax: number): Promise<Uint8Array>;
+  /**
+   * Opens the pyramid that the worker has made in `folder`, which is read to its end or destroyed.
+   * @throws UntrustedOutputError when it is longer than `bytesMax`, or not a plain file that the worker itself wrote.
+   */
+  openPyramid(folder: string, bytesMax: number): Readable;
   /** Takes back the folder of a job that had `outputs` outputs at most, and removes what the worker left in it. */
   giveBackFolder(folder: JobFolder, outputs: number): Promise<void>;
 }
@@ -45,6 +52,9 @@ export interface JobFolder {
 
 /** The name, inside a job's folder, under which the supervisor puts the original. */
 export const ORIGINAL_FILE = 'original';
+
+/** The same for its pyramid; made by the worker where there is none yet. */
+export const PYRAMID_FILE = 'pyramid';
 
 /**
  * Calls on names that were made a moment ago, and reads of pages just written, are answered from memory: up to this
@@ -83,6 +93,10 @@ export function prepareScratch(directory: string, uid: number | undefined): Scra
       return { name, path };
     },
     readOutput: (folder, index, bytesMax) => readOwned(join(directory, folder, `${index}`), uid, bytesMax),
+    openPyramid: (folder, bytesMax) => {
+      const { fd, bytes } = openOwned(join(directory, folder, PYRAMID_FILE), uid, bytesMax);
+      return createReadStream('', { fd, start: 0, end: bytes - 1 });
+    },
     giveBackFolder: async (folder, outputs) => {
       if (!emptyFolder(folder.path, outputs)) return rm(folder.path, { recursive: true, force: true });
       given += 1;
@@ -94,16 +108,9 @@ export function prepareScratch(directory: string, uid: number | undefined): Scra
 }
 
 async function readOwned(path: string, uid: number | undefined, bytesMax: number): Promise<Uint8Array> {
-  const fd = openUnfollowed(path);
+  const { fd, bytes: length } = openOwned(path, uid, bytesMax);
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || (uid !== undefined && stat.uid !== uid)) {
-      throw new UntrustedOutputError('the worker left something other than a file of its own as an output');
-    }
-    if (stat.size > bytesMax) {
-      throw new UntrustedOutputError(`the worker left an output of ${stat.size} bytes, more than ${bytesMax}`);
-    }
-    const bytes = Buffer.allocUnsafeSlow(stat.size);
+    const bytes = Buffer.allocUnsafeSlow(length);
     for (let filled = 0; filled < bytes.length; ) {
       const count =
         bytes.length <= READ_IN_PLACE_BYTES_MAX
@@ -115,6 +122,23 @@ async function readOwned(path: string, uid: number | undefined, bytesMax: number
     return bytes;
   } finally {
     closeSync(fd);
+  }
+}
+
+function openOwned(path: string, uid: number | undefined, bytesMax: number): { fd: number; bytes: number } {
+  const fd = openUnfollowed(path);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || (uid !== undefined && stat.uid !== uid)) {
+      throw new UntrustedOutputError('the worker left something other than a file of its own as an output');
+    }
+    if (stat.size > bytesMax) {
+      throw new UntrustedOutputError(`the worker left an output of ${stat.size} bytes, more than ${bytesMax}`);
+    }
+    return { fd, bytes: stat.size };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 

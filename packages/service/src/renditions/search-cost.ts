@@ -1,7 +1,8 @@
+import { encodeCost } from './encode-cost.ts';
 import type { PlannedOutput } from './plan.ts';
 import type { RenderedFormat } from './source.ts';
 
-/** What `q=auto` takes: a few trials of the picture or a sample of it, and then a more thorough encode. */
+/** CPU of `q=auto`: a few trials of the picture or a sample of it, and then a more thorough encode. */
 interface SearchCost {
   /** By pixel of what is tried: all trials together. */
   readonly microsPerTried: number;
@@ -9,15 +10,17 @@ interface SearchCost {
   readonly microsPerWritten: number;
 }
 
-const SEARCHES: Readonly<Partial<Record<RenderedFormat, SearchCost>>> = {
-  jpeg: { microsPerTried: 0.15, microsPerWritten: 0.03 },
-  webp: { microsPerTried: 0.5, microsPerWritten: 0.1 },
-  avif: { microsPerTried: 0.45, microsPerWritten: 0.2 },
+const SEARCHES: Readonly<Partial<Record<RenderedFormat, (output: PlannedOutput, pixels: number) => SearchCost>>> = {
+  jpeg: () => ({ microsPerTried: 0.15, microsPerWritten: 0.03 }),
+  webp: () => ({ microsPerTried: 0.5, microsPerWritten: 0.1 }),
+  avif: (output, pixels) => ({
+    microsPerTried: 0.45,
+    microsPerWritten: encodeCost(output, pixels).microsPerPixel + READ_MICROS_PER_PIXEL,
+  }),
 };
 
-/** AVIF of more pixels is written with effort 0, after a search too: effort 1 takes 0.3 s by megapixel. */
-export const EFFORT_PIXELS_MAX = 4_000_000;
-const QUICK_AVIF_MICROS_PER_PIXEL = 0.06;
+/** The pixels go through memory once more. */
+const READ_MICROS_PER_PIXEL = 0.01;
 
 /** Larger pictures are searched on a sample of about as many. */
 const TRIED_PIXELS_MAX = 600_000;
@@ -27,12 +30,9 @@ const TRIAL_BYTES = 25_000_000;
 const BYTES_PER_PIXEL = 4;
 
 /** CPU of searching and encoding an output of `pixels`; undefined where nothing is searched. */
-export function searchMicros({ searched, format }: PlannedOutput, pixels: number): number | undefined {
-  const cost = searched ? SEARCHES[format] : undefined;
-  if (!cost) return undefined;
-  const isQuick = format === 'avif' && pixels > EFFORT_PIXELS_MAX;
-  const written = isQuick ? QUICK_AVIF_MICROS_PER_PIXEL : cost.microsPerWritten;
-  return cost.microsPerTried * Math.min(pixels, TRIED_PIXELS_MAX) + written * pixels;
+export function searchMicros(output: PlannedOutput, pixels: number): number | undefined {
+  const cost = output.searched ? SEARCHES[output.format]?.(output, pixels) : undefined;
+  return cost && cost.microsPerTried * Math.min(pixels, TRIED_PIXELS_MAX) + cost.microsPerWritten * pixels;
 }
 
 /** Memory that a search takes beside the encoder's. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
-import { ObjectSweep, sweepIdempotencyKeys } from '../images/index.ts';
+import { ObjectSweep, sweepIdempotencyKeys, sweepMarked } from '../images/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -28,7 +28,8 @@ export function startJanitorRole(deps: JanitorDeps): JanitorRole {
   const ending = new AbortController();
   let running: Promise<void> | undefined;
   const sweep = async () => {
-    const objects = await objectSweep.sweep(UNREFERENCED_MS_MIN, ending.signal);
+    const marked = await sweepMarked(deps, ending.signal);
+    const objects = marked + (await objectSweep.sweep(UNREFERENCED_MS_MIN, ending.signal));
     if (ending.signal.aborted) return;
     const unfinished = (await store.sweepUnfinished?.(UNREFERENCED_MS_MIN)) ?? 0;
     await sweepIdempotencyKeys(database);

@@ -57,6 +57,8 @@ export interface WorkerRole {
   /** Worker processes that stand, and that should. */
   counts(): { readonly alive: number; readonly wanted: number; readonly busy: number };
   pids(): number[];
+  /** Claims no more; what is under way goes on. */
+  drain(): Promise<void>;
   /** Claims no more, lets jobs end for `graceMs`, and gives the rest back. */
   stop(graceMs: number): Promise<void>;
 }
@@ -92,6 +94,7 @@ class Supervisor implements WorkerRole {
   readonly #running = new Set<Running>();
   readonly #timers: readonly NodeJS.Timeout[];
   #drained: (() => void) | undefined;
+  #unhired: Promise<void> | undefined;
   #stopping = false;
   /** Whether the last look into the queue found less than there was room for, and nothing has come since. */
   #isQueueEmpty = false;
@@ -151,9 +154,15 @@ class Supervisor implements WorkerRole {
     return this.#slots.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
-  async stop(graceMs: number): Promise<void> {
+  /** What is committed from here on wakes other nodes. */
+  drain(): Promise<void> {
     this.#stopping = true;
-    await this.#waker.close();
+    this.#unhired ??= this.#waker.close();
+    return this.#unhired;
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.drain();
     await this.#idleWithin(graceMs);
     for (const running of this.#running) {
       running.given = 'drain';

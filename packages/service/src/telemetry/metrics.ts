@@ -52,9 +52,49 @@ export function createMetrics() {
       ...common,
     }),
     waiters: new Gauge({ name: 'safelight_waiters', help: 'Requests that wait for a rendition.', ...common }),
+    ...nodeMetrics(common),
+    ...scalerMetrics(common),
     sweptObjects: new Counter({
       name: 'safelight_swept_objects_total',
       help: 'Objects that no row pointed at, removed by the janitor.',
+      ...common,
+    }),
+  };
+}
+
+function nodeMetrics(common: { readonly registers: Registry[] }) {
+  return {
+    nodes: new Gauge({
+      name: 'safelight_nodes',
+      help: 'Nodes of the whole installation; `gone` are those that vanished within the last hour.',
+      labelNames: ['state'],
+      ...common,
+    }),
+    heartbeatFailures: new Counter({
+      name: 'safelight_heartbeat_failures_total',
+      help: 'Heartbeats of this node that the database did not take.',
+      ...common,
+    }),
+  };
+}
+
+function scalerMetrics(common: { readonly registers: Registry[] }) {
+  return {
+    scalerWorkers: new Gauge({
+      name: 'safelight_scaler_workers',
+      help: 'Worker processes as the scaler that leads sees them: ready, starting, draining, and how many it wants.',
+      labelNames: ['kind'],
+      ...common,
+    }),
+    scalerDecisions: new Counter({
+      name: 'safelight_scaler_decisions_total',
+      help: 'Decisions on the size of the fleet that were kept.',
+      labelNames: ['reason'],
+      ...common,
+    }),
+    scalerFailures: new Counter({
+      name: 'safelight_scaler_failures_total',
+      help: 'Looks, decisions and orders that failed, and machines that ended unasked.',
       ...common,
     }),
   };

@@ -9,6 +9,6 @@ export {
   UNSIGNED_URLS,
   type UnsignedUrls,
 } from './model.ts';
-export { DEMO_TENANT, provisionDemo } from './provision.ts';
+export { addOperatorKey, DEMO_TENANT, provisionDemo } from './provision.ts';
 export { createTenant, findTenant, getTenant, setIiif, setUnsignedUrls } from './tenants.ts';
 export { listUrlKeys, retireUrlKey, rotateUrlKey, type UrlKey } from './url-keys.ts';

@@ -30,6 +30,13 @@ export async function provisionDemo(database: Database, clock: Clock, dataDirect
   });
 }
 
+/** Makes one more key of the operator, where no data folder holds the first. @returns its secret. */
+export async function addOperatorKey(database: Database, clock: Clock): Promise<string> {
+  const secret = newKeySecret(clock);
+  await addKey(database, clock, secret, { slug: OPERATOR_TENANT, scopes: ['admin'] });
+  return secret;
+}
+
 interface Provisioned {
   readonly slug: string;
   readonly scopes: readonly Scope[];
@@ -37,21 +44,26 @@ interface Provisioned {
   readonly iiif?: IiifAccess;
 }
 
-async function provision(
-  database: Database,
-  clock: Clock,
-  file: string,
-  { slug, scopes, iiif }: Provisioned,
-): Promise<string> {
+async function provision(database: Database, clock: Clock, file: string, provisioned: Provisioned): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
   if (await findKey(database, kept)) return kept;
   const secret = newKeySecret(clock);
   // The file first: a key that nobody holds is harmless, one that the database lacks is made again at the next start.
   await rm(file, { force: true });
   await writeFile(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  await addKey(database, clock, secret, provisioned);
+  return secret;
+}
+
+async function addKey(
+  database: Database,
+  clock: Clock,
+  secret: string,
+  { slug, scopes, iiif }: Provisioned,
+): Promise<void> {
   await database.transaction(async (tx) => {
     const tenantId = (await findTenant(tx, slug))?.tenantId ?? (await createTenant(tx, clock, slug, iiif));
-    if (tenantId !== undefined) await createKey(tx, clock, { tenantId, secret, scopes });
+    if (tenantId === undefined) throw new Error(`somebody else made the tenant ${slug} in this moment; try again`);
+    await createKey(tx, clock, { tenantId, secret, scopes });
   });
-  return secret;
 }

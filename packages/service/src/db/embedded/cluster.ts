@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
+import { archiveSettings, prepareArchive } from './archive.ts';
 import { findBinaries, type PostgresBinaries, runnableBinaries } from './binaries.ts';
 import { ClusterBusyError } from './errors.ts';
 import { dataDirectory, ensureCluster, prepareFolder, SUPERUSER, serverUser, superuserPassword } from './folder.ts';
@@ -27,6 +28,10 @@ export interface EmbeddedClusterOptions {
   readonly binaries?: PostgresBinaries;
   /** Settings of postgresql.conf that win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A folder that gets every segment of the log (archive.ts). */
+  readonly archive?: string | undefined;
+  /** How long a start may take; one that recovers a backup replays days. */
+  readonly readyMsMax?: number | undefined;
   /** Called at each unexpected end of the server, before it is started again. */
   readonly onCrash?: (reason: string) => void;
   readonly clock?: Clock;
@@ -53,14 +58,16 @@ export async function startEmbeddedCluster(options: EmbeddedClusterOptions): Pro
     const user = serverUser(directory);
     sockets = new SocketDirectory(directory, user);
     const runnable = runnableBinaries(binaries, directory);
-    const launch = chooseLaunch(runnable, [directory, sockets.path], user);
+    const archive = options.archive === undefined ? undefined : prepareArchive(options.archive, user);
+    const launch = chooseLaunch(runnable, [directory, sockets.path, ...(archive ? [archive] : [])], user);
     const password = superuserPassword(directory);
     await ensureCluster({ directory, binaries: runnable, launch, user, password, log: options.log });
     const data = dataDirectory(directory);
     const place = { socketDirectory: sockets.path, port: SOCKET_PORT, clusterName: clusterName(data) };
     const plan: PostmasterPlan = {
       ...{ binaries: runnable, launch, data, log: options.log },
-      options: settingOptions(place, options.settings ?? {}),
+      options: settingOptions(place, { ...(archive && archiveSettings(archive)), ...options.settings }),
+      ...(options.readyMsMax !== undefined && { readyMsMax: options.readyMsMax }),
       clearSockets: sockets.clear.bind(sockets),
     };
     const cluster = new SupervisedCluster({ plan, options, lock, sockets, password });

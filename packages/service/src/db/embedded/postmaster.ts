@@ -27,6 +27,8 @@ export interface PostmasterPlan {
   /** Called before each start, when nothing of the cluster runs. */
   readonly clearSockets: () => void;
   readonly log: (line: string) => void;
+  /** In place of three minutes. */
+  readonly readyMsMax?: number;
 }
 
 /** A server that accepts connections, until `ended`. */
@@ -76,7 +78,11 @@ async function spawnPostmaster(plan: PostmasterPlan, log: ServerLog): Promise<Po
 async function becomesReady(plan: PostmasterPlan, postmaster: Postmaster, signal: AbortSignal): Promise<boolean> {
   const over = new AbortController();
   void postmaster.ended.then(() => over.abort());
-  return until(() => isReady(plan.data, postmaster.pid), READY_MS_MAX, AbortSignal.any([over.signal, signal]));
+  return until(
+    () => isReady(plan.data, postmaster.pid),
+    plan.readyMsMax ?? READY_MS_MAX,
+    AbortSignal.any([over.signal, signal]),
+  );
 }
 
 function isReady(data: string, pid: number): boolean {

@@ -28,6 +28,12 @@ export function placeOf(root: string, key: string): ObjectPlace {
   return { directory, path: join(directory, key.slice(slash + 1)) };
 }
 
+/** The key of the file at `path` below the root of a store. */
+export function keyOf(path: string): string {
+  const parts = path.split('/').slice(1);
+  return parts.filter((part) => !part.startsWith(FAN_OUT_MARK)).join('/');
+}
+
 /** The deepest folder that holds every key with `prefix`, and the part of the key that leads to it ('' or `…/`). */
 export function startOf(root: string, prefix: string): { directory: string; keyPart: string } {
   invariant(isObjectPrefix(prefix), `not the beginning of an object key: ${JSON.stringify(prefix)}`);

@@ -1,14 +1,12 @@
 import { ORIGINAL_PRESET, PRESETS, type PresetName } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
-import { findDelivery } from '../../images/index.ts';
 import { ObjectMissingError } from '../../ports/object-store.ts';
 import { cacheControl } from '../cache-control.ts';
 import { acceptedHints, applyHints } from '../client-hints.ts';
 import type { HttpContext } from '../context.ts';
 import { attachment, sendObject } from '../deliver.ts';
-import { existing } from '../existing.ts';
-import { findRendition } from '../find-rendition.ts';
+import { findOriginal, findRendition } from '../find-rendition.ts';
 import { problemOfMissing } from '../missing.ts';
 import { findNegotiated, type Negotiated } from '../negotiated.ts';
 import { ProblemError } from '../problem.ts';
@@ -122,12 +120,10 @@ async function deliverOriginal(
   const { expires, dl } = readWishes(query);
   const leftMs = refuseExpired(context.clock, expires);
   if (!isId('image', params.image)) throw new ProblemError('image_not_found');
-  const { tenantId } = tenant;
-  const lookup = await findDelivery(context.database, tenantId, params.image, PRESETS.small);
-  const object = { ...existing(lookup).original, tenantId, imageId: params.image, isUploaded: true, renderMs: 0 };
+  const found = await findOriginal(context, { tenantId: tenant.tenantId, imageId: params.image });
   if (dl !== undefined) reply.header('content-disposition', attachment(dl));
   const caching = cacheControl({ scope: 'private', isVersioned: false, leftMs });
-  return sendObject(context, request, reply, { object, foundIn: 'database', waitMs: 0 }, caching);
+  return sendObject(context, request, reply, found, caching);
 }
 
 async function problemOfLost(context: HttpContext, { tenant: name, image }: DeliveryParams): Promise<ProblemError> {

@@ -1,8 +1,8 @@
-import { type Explanation, ROUTES, type Transformation } from '@safelight/contract';
+import { type Explanation, ROUTES } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
 import type { Delivery } from '../../images/index.ts';
-import { explainRendition } from '../../renditions/index.ts';
+import { explainRendition, foreseePyramid } from '../../renditions/index.ts';
 import type { HttpContext } from '../context.ts';
 import { existing } from '../existing.ts';
 import { ProblemError } from '../problem.ts';
@@ -55,17 +55,25 @@ async function explain(
   const { asked, transformation } = readRequested(query);
   const delivery = existing(await context.deliveries.look(tenantId, imageId, transformation));
   reply.header('cache-control', 'no-store');
-  return explanationOf(delivery, asked, transformation);
+  const { source, originalId } = delivery;
+  const pyramid = await context.database.asTenant(tenantId, (tx) =>
+    foreseePyramid(tx, { tenantId, originalId }, source, [asked]),
+  );
+  return explanationOf(delivery, transformation, explainRendition(source, asked, pyramid));
 }
 
-function explanationOf({ source, rendition }: Delivery, asked: Transformation, transformation: string): Explanation {
+function explanationOf(
+  { source, rendition }: Delivery,
+  transformation: string,
+  explained: ReturnType<typeof explainRendition>,
+): Explanation {
   const { format, width, height, frames, bytes } = source;
   const { made, cause } = rendition ?? {};
   return {
     transformation,
     version: versionOf(transformation),
     source: { format, width, height, frames, bytes },
-    ...explainRendition(source, asked),
+    ...explained,
     ...(rendition && {
       real: {
         state: rendition.state,

@@ -96,7 +96,8 @@ async function remove(context: HttpContext, request: FastifyRequest) {
   const { tenantId, actor } = principal;
   const deleted = existing(await deleteImage(database, clock, { tenantId, imageId, actor, address: request.ip }));
   hint('events');
-  forget(context, { tenantId, imageId });
+  const stale = deleted.marked === 'all' ? [undefined] : [imageId, ...deleted.marked];
+  for (const one of stale) forget(context, { tenantId, imageId: one });
   await store.remove(deleted.objectKeys).catch((error: unknown) => {
     log.warn({ err: error, imageId }, 'objects of a deleted image are left for the janitor');
   });

@@ -15,7 +15,9 @@ import { exerciseHandlers } from './exercise.ts';
 import { explainHandlers } from './explain.ts';
 import { iiifHandlers } from './iiif.ts';
 import { imageHandlers } from './images.ts';
+import { nodeHandlers } from './nodes.ts';
 import { purgeHandlers } from './purge.ts';
+import { scalingHandlers } from './scaling.ts';
 import { systemHandlers } from './system.ts';
 
 /** Each is a connection, a timer and a few kilobytes. */
@@ -49,6 +51,8 @@ export function createHandlers(
     ...explainHandlers(context),
     ...iiifHandlers(context),
     ...purgeHandlers(context),
+    ...nodeHandlers(context),
+    ...scalingHandlers(context),
     ...systemHandlers(context),
   };
 }

@@ -11,7 +11,7 @@ export function systemHandlers(context: HttpContext) {
     health: () => ({ status: 'alive', uptimeSeconds: Math.round((context.clock.monotonic() - startedAt) / 1000) }),
     readiness: async (_request: FastifyRequest, reply: FastifyReply) => {
       const checks = await context.readiness();
-      const ready = !context.closing.aborted && Object.values(checks).every((check) => check.ok);
+      const ready = !context.draining.aborted && Object.values(checks).every((check) => check.ok);
       const body: z.infer<typeof readinessSchema> = { status: ready ? 'ready' : 'not_ready', checks };
       if (!ready) reply.header('retry-after', '1');
       return reply

@@ -1,6 +1,6 @@
 import type { Sharp } from 'sharp';
+import { effortOf } from '../effort.ts';
 import { pixelsOf } from '../geometry.ts';
-import { EFFORT_PIXELS_MAX } from '../search-cost.ts';
 import type { RenderedFormat } from '../source.ts';
 import { credit } from './meta.ts';
 import { type PipelineOperation, PLACES, type Step } from './operation.ts';
@@ -9,9 +9,9 @@ import { type PipelineOperation, PLACES, type Step } from './operation.ts';
  * To the output's format. No metadata and no profile are written but what is asked for: the library copies none by
  * itself, and pixels that came through memory carry none.
  *
- * The settings are for answers that somebody waits for. At equal SSIM, bytes × JPEG and CPU × JPEG (measured): AVIF
- * 4:2:0 effort 0 is 0.74 and 3.2, effort 3 0.63 and 24; WebP effort 2 0.98 and 2.5, effort 6 0.85 and 10.3; mozjpeg
- * 0.99 and 4.7.
+ * The settings are for answers that somebody waits for; `effortOf` tells what AVIF gets beyond that. At equal SSIM,
+ * bytes × JPEG and CPU × JPEG (measured): AVIF 4:2:0 effort 0 is 0.74 and 3.2, effort 3 0.63 and 24; WebP effort 2 0.98
+ * and 2.5, effort 6 0.85 and 10.3; mozjpeg 0.99 and 4.7.
  */
 export const encode: PipelineOperation = {
   name: 'encode',
@@ -33,8 +33,7 @@ const ENCODERS: Readonly<Record<RenderedFormat, (image: Sharp, step: Step) => Sh
     }),
   png: (image, { source }) => image.png({ compressionLevel: 6, ...(source.palette && { palette: true, effort: 1 }) }),
   webp: (image, step) => image.webp({ ...quality(step), ...timing(step), effort: isSearched(step) ? 4 : 2 }),
-  avif: (image, step) =>
-    image.avif({ ...quality(step), ...chroma(step), effort: effortPays(step) ? 1 : 0, bitdepth: 8 }),
+  avif: (image, step) => image.avif({ ...quality(step), ...chroma(step), effort: effort(step), bitdepth: 8 }),
   gif: (image, step) => image.gif({ ...timing(step), effort: 1 }),
   tiff: (image) => image.tiff({ compression: 'lzw', predictor: 'horizontal' }),
 };
@@ -61,8 +60,8 @@ function isSearched({ output }: Step): boolean {
   return output?.searched === true;
 }
 
-function effortPays(step: Step): boolean {
-  return isSearched(step) && step.picture !== undefined && pixelsOf(step.picture.layout.size) <= EFFORT_PIXELS_MAX;
+function effort({ output, picture }: Step): number {
+  return output && picture ? effortOf(output, pixelsOf(picture.layout.size)) : 0;
 }
 
 function quality({ output }: Step): { quality?: number; lossless?: true } {

@@ -21,7 +21,7 @@ export async function chooseQuality(
   const plain = { ...step, base: { ...base, isWide: false } };
   const { quality } = await findQuality(pixels, format, async (sample, quality) => {
     // What the better settings of JPEG and AVIF change in the picture, they change for the better: tried without.
-    const trial = { ...plain, output: { ...output, quality, searched: format === 'webp' } };
+    const trial = { ...plain, output: { ...output, quality, searched: format === 'webp', effort: undefined } };
     const image = open({ ...pixels, data: asBuffer(sample.data), width: sample.width, height: sample.height });
     return decoded(decoder, await inColours(encode.apply(image, trial), trial).toBuffer());
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Output, OutputFailure, Report, Task } from '../protocol.ts';
-import { ORIGINAL_FILE } from '../scratch.ts';
+import { ORIGINAL_FILE, PYRAMID_FILE } from '../scratch.ts';
 import { becomeUser, dieWithSupervisor, letDeliveryGoFirst, volunteerForOutOfMemory } from './confine.ts';
 import { type Decoder, loadDecoder, warmUp } from './decoder.ts';
 import { probe } from './probe.ts';
@@ -31,9 +31,11 @@ async function perform(decoder: Decoder, task: Task): Promise<void> {
     return say('facts' in probed ? { kind: 'facts', ...told, ...probed } : { kind: 'rejected', ...told, ...probed });
   }
   let sinceLast = stopwatch();
-  for await (const rendered of render(decoder, task, { original, fileOf: (name) => join(task.folder, `${name}`) })) {
+  const fileOf = (name: number | string) => join(task.folder, `${name}`);
+  for await (const rendered of render(decoder, task, { original, pyramid: fileOf(PYRAMID_FILE), fileOf })) {
     const cpuMs = sinceLast();
-    if ('looks' in rendered) say({ kind: 'looks', id: task.id, ...rendered });
+    if ('pyramidBytes' in rendered) say({ kind: 'pyramid', id: task.id, bytes: rendered.pyramidBytes, cpuMs });
+    else if ('looks' in rendered) say({ kind: 'looks', id: task.id, ...rendered });
     else if ('output' in rendered) sayOutput(task, { ...rendered.output, cpuMs });
     else sayFailure(task, { ...rendered.failure, cpuMs });
     sinceLast = stopwatch();

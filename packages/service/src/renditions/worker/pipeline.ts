@@ -13,6 +13,7 @@ import {
 } from '../ops/index.ts';
 import { chooseQuality } from './choose-quality.ts';
 import type { Decoder } from './decoder.ts';
+import { writePyramid } from './pyramid.ts';
 
 /** A way through the operations that is being gone: a pipeline not yet run, and how far it has come. */
 interface Flow {
@@ -52,6 +53,13 @@ export class Developer {
     const pixels = await this.toPixels(start, before, step);
     const quality = await chooseQuality(this.#decoder, (sample) => this.open(sample), pixels, step);
     return this.#write({ pixels }, [encode], { ...step, output: { ...output, quality } }, path);
+  }
+
+  /** Writes the pyramid of a source, and returns its length in bytes. */
+  async toPyramid(start: Start, operations: readonly Operation[], step: Step, path: string): Promise<number> {
+    const wanted = operations.filter((operation) => operation.wanted(step));
+    const { image } = await this.#run(start, wanted, step);
+    return writePyramid(inColours(image, step), path);
   }
 
   /** An area of pixels, of every frame, brought to a size. */

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { type Arrangement, arrange, type Picture, type PlannedOutput } from '../arrange.ts';
 import { type Base, baseOf, decodingOf } from '../base.ts';
-import type { Size } from '../geometry.ts';
+import { isTurned, type Size, swapped } from '../geometry.ts';
 import {
   type Animation,
   type Credits,
@@ -16,6 +16,8 @@ import {
 } from '../ops/index.ts';
 import type { PlannedBase } from '../plan.ts';
 import type { Cause, Looks, Output, RenderTask } from '../protocol.ts';
+import { pyramidFacts } from '../pyramid.ts';
+import type { SourceFacts } from '../source.ts';
 import { causeOf } from './causes.ts';
 import { readCredits } from './credits.ts';
 import type { Decoder } from './decoder.ts';
@@ -29,7 +31,9 @@ export type Rendered =
   | { readonly output: Omit<Output, 'cpuMs'> }
   | { readonly failure: { readonly index: number; readonly cause: Cause } }
   /** After all outputs, since nobody waits for it. */
-  | { readonly looks: Looks };
+  | { readonly looks: Looks }
+  /** Before the outputs that are made of it. */
+  | { readonly pyramidBytes: number };
 
 interface Job {
   readonly decoder: Decoder;
@@ -37,6 +41,15 @@ interface Job {
   readonly task: RenderTask;
   readonly input: string | Buffer;
   readonly credits: Credits | undefined;
+  readonly fileOf: (name: number | string) => string;
+  /** Path of the source's pyramid, for the bases that are read from it. */
+  readonly pyramid: string;
+}
+
+/** Where a task's files are. */
+export interface TaskFiles {
+  readonly original: string;
+  readonly pyramid: string;
   readonly fileOf: (name: number | string) => string;
 }
 
@@ -57,7 +70,7 @@ interface Work {
 export async function* render(
   decoder: Decoder,
   task: RenderTask,
-  { original, fileOf }: { original: string; fileOf: (name: number | string) => string },
+  { original, pyramid, fileOf }: TaskFiles,
 ): AsyncGenerator<Rendered> {
   const { bases, failures } = task.plan;
   for (const failure of failures) yield { failure };
@@ -70,7 +83,8 @@ export async function* render(
     const developer = new Developer(decoder, new Overlays(decoder, task, fileOf));
     const isCredited = bases.flatMap(outputsOf).some(({ credited }) => credited);
     const credits = isCredited ? await readCredits(decoder, input) : undefined;
-    job = { decoder, developer, task, input, credits, fileOf };
+    job = { decoder, developer, task, input, credits, fileOf, pyramid };
+    if (task.pyramid === 'make') yield { pyramidBytes: await makePyramid(job) };
   } catch (error) {
     return yield* failAll(bases, causeOf(error, 'decode_failed'));
   }
@@ -175,6 +189,19 @@ async function* renderPictures(work: Work, shared: Pixels | undefined): AsyncGen
   }
 }
 
+/** All of the source as it is stored, in a file from which areas are read. */
+function makePyramid(job: Job): Promise<number> {
+  const { width, height, orientation } = job.task.source;
+  const stored = isTurned(orientation) ? swapped({ width, height }) : { width, height };
+  const request = { page: undefined, orient: undefined, rect: undefined, trimTolerance: undefined, isWide: false };
+  const base: Base = { ...request, stored, orientation: 1, size: stored };
+  const arrangement: Arrangement = { decoded: stored, streamed: true, pictures: [], order: [], failures: [] };
+  const work: Work = { job, base, arrangement, animation: undefined, trimmed: undefined };
+  return fromSource(work, operationsOf('decode'), (start, way) =>
+    job.developer.toPyramid(start, way, stepOf(work, stored), job.pyramid),
+  );
+}
+
 /** The one decode. */
 function decode(work: Work, target: Size): Promise<Pixels> {
   const step = stepOf(work, target);
@@ -208,8 +235,14 @@ function write(
   return fromSource(work, operationsOf('all'), (start, way) => job.developer.toFile(start, way, step, path));
 }
 
-function stepOf({ job, base, animation }: Work, decoded: Size): Step {
-  const { source } = job.task;
+/** Of what a base is read from. */
+function sourceOf({ job, base }: Work): SourceFacts {
+  return base.fromPyramid ? pyramidFacts(job.task.source) : job.task.source;
+}
+
+function stepOf(work: Work, decoded: Size): Step {
+  const { job, base, animation } = work;
+  const source = sourceOf(work);
   return {
     source,
     base,
@@ -224,15 +257,18 @@ function stepOf({ job, base, animation }: Work, decoded: Size): Step {
 
 /** Runs `work` on the opened source, and once more with less strictness when only a harmless warning stood against it. */
 async function fromSource<T>(
-  { job, base, animation }: Work,
+  work: Work,
   way: readonly Operation[],
   run: (start: Start, way: readonly Operation[]) => Promise<T>,
 ): Promise<T> {
-  const { source, bounds } = job.task;
+  const { job, base, arrangement, animation } = work;
+  const source = sourceOf(work);
   const animated = animation !== undefined;
+  const page = decodingOf(source, base, arrangement.decoded).level ?? base.page ?? 0;
+  const input = base.fromPyramid ? job.pyramid : job.input;
   const open = (lenient: boolean): Start => {
-    const options = decodeOptions(source, { animated, page: base.page ?? 0, bounds, lenient });
-    return { image: job.decoder.open(job.input, options), frames: animated ? source.frames : 1 };
+    const options = decodeOptions(source, { animated, page, bounds: job.task.bounds, lenient });
+    return { image: job.decoder.open(input, options), frames: animated ? source.frames : 1 };
   };
   try {
     return await run(open(false), way);

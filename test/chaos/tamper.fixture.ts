@@ -21,10 +21,21 @@ export async function withTampered<T>(
   } finally {
     for (const table of tables) {
       await client.query(`DELETE FROM ${table}`);
-      await client.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`);
+      const columns = await writableColumns(client, table);
+      await client.query(`INSERT INTO ${table} (${columns}) SELECT ${columns} FROM kept_${table}`);
     }
     await client.end();
   }
+}
+
+/** All but those that the database itself computes. */
+async function writableColumns(client: pg.Client, table: string): Promise<string> {
+  const { rows } = await client.query<{ columns: string }>(
+    `SELECT string_agg(quote_ident(attname), ', ') AS columns FROM pg_attribute
+     WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`,
+    [table],
+  );
+  return rows[0]?.columns ?? '';
 }
 
 async function connectAsSuperuser({ data }: Subject): Promise<pg.Client> {

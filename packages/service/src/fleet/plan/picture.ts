@@ -42,6 +42,8 @@ export function drawPlans(reports: readonly PlanReport[]): string {
   ];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="13">`,
+    // What screen readers tell, and browsers as a tooltip.
+    `<title>${escapeXml(reports[0]?.trace ?? '')}: workers, jobs that wait and the longest wait, over time</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     ...body,
     '</svg>',

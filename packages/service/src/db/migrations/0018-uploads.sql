@@ -1,0 +1,2 @@
+-- compatible: nothing changes yet
+SELECT 1;

@@ -9,7 +9,6 @@ import {
   claim,
   complete,
   enqueueMany,
-  REAP_EVERY_MS,
   RENEW_EVERY_MS,
   reapExpired,
   renew,
@@ -20,9 +19,9 @@ import { originalId, QueueStand, tenantId } from './support/queue-stand.ts';
 import { median } from './support/statistics.ts';
 
 /**
- * Two constants of `safelight plan`: jobs per second that the database hands out and ends (`--claims`), and what the
- * upkeep of a machine takes of them (`--tending`): reaping and looking after delayed jobs each second, renewing the
- * leases of two workers, the heartbeat.
+ * Constants of `safelight plan`: jobs per second that the database hands out and ends (`--claims`), what each look for
+ * leases that ran out and delayed jobs takes of them (`--tending`), and what a machine takes each second besides
+ * (`--upkeep`): renewing the leases of two workers, the heartbeat.
  *
  *     node bench/plan-model.ts [--jobs 4000] [--rounds 3]
  */
@@ -32,24 +31,28 @@ const { values } = parseArgs({
 const AT_ONCE = 16;
 const jobs = Math.ceil(Number(values.jobs) / ENQUEUE_BATCH) * ENQUEUE_BATCH;
 const UPKEEPS = 1_000;
+const SECOND_MS = 1_000;
 
 const stand = await QueueStand.start();
 try {
   const database = await stand.database('model', jobs, AT_ONCE);
   const claims: number[] = [];
   const upkeeps: number[] = [];
+  const tendings: number[] = [];
   for (let round = 0; round < Number(values.rounds); round += 1) {
     await fill(database);
     const held = [...(await claim(database, 'node_0', 2))];
+    tendings.push(await rate(UPKEEPS, () => inTurns(UPKEEPS, AT_ONCE, () => tend(database))));
     upkeeps.push(await rate(UPKEEPS, () => inTurns(UPKEEPS, AT_ONCE, (turn) => keepUp(database, held, turn))));
     claims.push(await rate(jobs - held.length, () => drain(database, jobs - held.length)));
     for (const job of held) await complete(database, job);
   }
-  const [perSecond, upkeep] = [median(claims), median(upkeeps)];
+  const [perSecond, tending, upkeep] = [median(claims), median(tendings), median(upkeeps)];
   console.log(`load ${loadavg()[0]?.toFixed(1)}, ${AT_ONCE} connections, median of ${values.rounds} rounds`);
   console.log(`--claims   ${perSecond.toFixed(0)} jobs handed out and ended per second`);
   console.log(
-    `--tending  ${(perSecond / upkeep).toFixed(2)} of them for each machine (${upkeep.toFixed(0)} upkeeps per second)`,
+    `--tending  ${(perSecond / tending).toFixed(2)} of them for each look (${tending.toFixed(0)} per second)\n` +
+      `--upkeep   ${(perSecond / upkeep).toFixed(2)} of them for each machine (${upkeep.toFixed(0)} machines per second)`,
   );
 } finally {
   await stand.stop();
@@ -69,13 +72,15 @@ async function fill(database: Database): Promise<void> {
   });
 }
 
-/** What an idle machine of two workers does to the database in a second, each with its share. */
-async function keepUp(database: Database, held: readonly ClaimedJob[], turn: number): Promise<void> {
+async function tend(database: Database): Promise<void> {
   await database.transaction(reapExpired);
   await tendQueue(database);
-  if (turn % Math.round(RENEW_EVERY_MS / REAP_EVERY_MS) === 0) await renew(database, held);
-  if (turn % Math.round(HEARTBEAT_MS / REAP_EVERY_MS) === 0)
-    await recordNode(database, nodeOf(turn), turn < AT_ONCE * 2);
+}
+
+/** What an idle machine of two workers does to the database in a second besides, each with its share. */
+async function keepUp(database: Database, held: readonly ClaimedJob[], turn: number): Promise<void> {
+  if (turn % Math.round(RENEW_EVERY_MS / SECOND_MS) === 0) await renew(database, held);
+  if (turn % Math.round(HEARTBEAT_MS / SECOND_MS) === 0) await recordNode(database, nodeOf(turn), turn < AT_ONCE * 2);
 }
 
 function nodeOf(turn: number): NodeFacts {

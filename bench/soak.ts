@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { photo } from '../scripts/make-pictures.ts';
 import { slowPicture, withComment } from '../test/chaos/pictures.ts';
@@ -15,7 +16,7 @@ import { median } from './support/statistics.ts';
  * processes took for themselves: the pages of programs and files come and go with what else the machine does, and
  * PostgreSQL's shared memory has its size from the start.
  *
- *     node bench/soak.ts [--minutes 60] [--clients 4] [--seed 1]
+ *     node bench/soak.ts [--minutes 60] [--clients 4] [--seed 1] [--pause-ms 0]
  *
  * A run of less than half an hour settles for a third of it, and shows that the command works rather than that memory
  * stays.
@@ -31,9 +32,12 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '60' },
     clients: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    'pause-ms': { type: 'string', default: '0' },
   },
 });
 const minutes = Number(values.minutes);
+/** Between two requests of a client; a machine that others use as well is loaded evenly by it. */
+const pauseMs = Number(values['pause-ms']);
 const SAMPLE_MS = 10_000;
 const SETTLED_MINUTES = Math.min(10, minutes / 3);
 const WINDOW_MINUTES = Math.min(10, (minutes - SETTLED_MINUTES) / 2);
@@ -70,7 +74,7 @@ try {
   const timer = setInterval(() => sample(samples, minuteNow()), SAMPLE_MS);
   const random = new Random(Number(values.seed));
   const clients = Array.from({ length: Number(values.clients) }, () => client(pictures, random.fork()));
-  const ending = setTimeout(() => {
+  const ending = globalThis.setTimeout(() => {
     isOver = true;
   }, minutes * 60_000);
   await Promise.all(clients);
@@ -98,6 +102,7 @@ async function client(pictures: readonly Buffer[], random: Random): Promise<void
     try {
       const response = await act(action, pictures, random);
       if (response) note(action, response);
+      if (pauseMs > 0) await setTimeout(pauseMs);
     } catch (error) {
       wrong.push(`${action}: ${(error as Error).message}`);
       // A service that is gone is not asked for an hour.

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import type { Database } from '../packages/service/src/db/database.ts';
 import { slowPicture, withComment } from '../test/chaos/pictures.ts';
 import { signal, type WorkerFacts } from '../test/chaos/process-tree.ts';
-import { Subject, until } from '../test/chaos/subject.ts';
+import { until } from '../test/chaos/struck-node.ts';
+import { Subject } from '../test/chaos/subject.ts';
 
 /**
  * From SIGKILL of a worker in the middle of a job to the next claim of that job, as its row tells (a higher

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  answerHeadersOf,
   type ErrorCode,
   errorEntry,
   problemSchema,
@@ -61,6 +62,7 @@ function renderRoute(route: RouteContract): string {
     ['Path', route.params],
     ['Query', route.query],
     ['Headers', route.headers],
+    ['Body, in JSON', route.body],
   ] as const) {
     const fields = schema && fieldTable(schema, 'input');
     if (fields) parts.push(`${name}:`, fields);
@@ -70,7 +72,7 @@ function renderRoute(route: RouteContract): string {
     .sort(byStatus)
     .map((name) => [code(errorEntry(name).status), `[${code(name)}](errors.md#${anchor(name)})`]);
   parts.push('Answers:', table(['status', 'body'], [...answers, ...errors]));
-  const headers = Object.entries(route.answerHeaders ?? {}).map(([name, about]) => [code(name), about]);
+  const headers = Object.entries(answerHeadersOf(route)).map(([name, about]) => [code(name), about]);
   if (headers.length > 0) parts.push('A success also says:', table(['header', 'what it says'], headers));
   return parts.join('\n\n');
 }
@@ -80,7 +82,7 @@ function byStatus(a: ErrorCode, b: ErrorCode): number {
 }
 
 function renderBody(body: z.ZodType | readonly string[]): string {
-  if (!(body instanceof z.ZodType)) return body.map(code).join(', ');
+  if (!(body instanceof z.ZodType)) return body.map(code).join(', ') || 'none';
   const name = schemaName(body);
   return name ? `[${name}](#${anchor(name)})` : 'JSON';
 }

@@ -25,6 +25,7 @@ const INSTEAD = {
   db: 'take it as an argument, or move the SQL into the concept that owns it',
   telemetry: 'let the caller hand the values over',
   driver: 'drivers know their port and their vendor: take the rest as an argument and join it in compose.ts',
+  outbound: 'it asks strangers and knows nothing else: take the rest as an argument',
   concept: 'import the index.ts of an earlier concept, or take a function as an argument and join it in compose.ts',
   http: 'call a concept through its index.ts; take drivers and settings as arguments',
   roles: 'take it as an argument of start(deps); compose.ts joins it',
@@ -116,7 +117,11 @@ const LIBRARY_OWNERS: readonly {
   { library: /^prom-client$/, owners: ['telemetry'], instead: 'take a metric from telemetry' },
   { library: /^pino$/, owners: ['telemetry'], instead: 'take a logger from telemetry' },
   { library: /^(?:commander|cli-progress)$/, owners: ['cli'], instead: 'only cli talks to a terminal' },
+  { library: /^@node-rs\/argon2$/, owners: ['concept'], instead: 'only people/passwords.ts hashes passwords' },
+  { library: /^openid-client$/, owners: ['http'], instead: 'only http leads browsers to a provider' },
   { library: /^@aws-sdk\//, owners: ['driver'], instead: 'go through a port' },
+  { library: /^@tus\//, owners: ['http'], instead: 'only http speaks tus' },
+  { library: /^ipaddr\.js$/, owners: ['outbound'], instead: 'ask strangers by fetchOutside of outbound/' },
 ];
 // Core computes: it opens no file and no socket, and starts no process.
 const CORE_MODULES = /^node:(?:assert|async_hooks|buffer|crypto|events|timers|timers\/promises|util)$/;

@@ -2,12 +2,15 @@
 export const CONCEPTS = [
   'events',
   'tenants',
+  'people',
   'regions',
   'usage',
   'jobs',
   'originals',
   'renditions',
   'images',
+  'presets',
+  'uploads',
   'erasure',
   'backup',
   'webhooks',
@@ -25,6 +28,7 @@ export type Layer =
   | 'db'
   | 'telemetry'
   | 'driver'
+  | 'outbound'
   | 'concept'
   | 'http'
   | 'roles'
@@ -49,12 +53,26 @@ export const MAY_IMPORT = {
   db: ['contract', 'core'],
   telemetry: ['contract', 'core'],
   driver: ['contract', 'core', 'ports', 'db'],
-  concept: ['contract', 'core', 'ports', 'db', 'telemetry', 'concept'],
+  outbound: ['contract', 'core'],
+  concept: ['contract', 'core', 'ports', 'db', 'telemetry', 'outbound', 'concept'],
   // Concepts take the database and the object store as arguments, so their callers name those types.
-  http: ['contract', 'core', 'ports', 'db', 'telemetry', 'concept'],
-  roles: ['contract', 'core', 'ports', 'db', 'telemetry', 'concept', 'http'],
+  http: ['contract', 'core', 'ports', 'db', 'telemetry', 'outbound', 'concept'],
+  roles: ['contract', 'core', 'ports', 'db', 'telemetry', 'outbound', 'concept', 'http'],
   cli: ['contract', 'core', 'config', 'sdk', 'telemetry', 'concept', 'compose'],
-  compose: ['contract', 'core', 'config', 'ports', 'db', 'telemetry', 'driver', 'concept', 'http', 'roles', 'sdk'],
+  compose: [
+    'contract',
+    'core',
+    'config',
+    'ports',
+    'db',
+    'telemetry',
+    'driver',
+    'outbound',
+    'concept',
+    'http',
+    'roles',
+    'sdk',
+  ],
   main: ['contract', 'core', 'config', 'compose', 'cli'],
 } as const satisfies Record<Layer, readonly Layer[]>;
 
@@ -66,7 +84,7 @@ const FILES: Readonly<Record<string, Layer>> = {
   'version.ts': 'config',
   'compose.ts': 'compose',
 };
-const FOLDERS = ['core', 'config', 'ports', 'db', 'telemetry', 'http', 'roles', 'cli', 'compose'] as const;
+const FOLDERS = ['core', 'config', 'ports', 'db', 'telemetry', 'outbound', 'http', 'roles', 'cli', 'compose'] as const;
 
 /** The place of a package's source file, or undefined when the house has no such room. */
 export function placeOf(path: string): Place | undefined {

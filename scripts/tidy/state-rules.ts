@@ -8,6 +8,8 @@ import { type Finding, isProductCode, lineOf, type Parser, type SourceFile, walk
  * - a `new …` at top level only in a program's main file, or of a class whose instances do not change; `new Map`, `new Set` and `new Array` only
  *   under a type that forbids writing (`ReadonlyMap<…>`, `ReadonlySet<…>`, `readonly T[]`, `Readonly<…>`);
  * - `[]` and `{}` at top level only `as const`, frozen or under such a type, since an empty one exists to be filled;
+ * - an `AsyncLocalStorage` in the one file that carries the caller's address along (docs/decisions/0016): it holds
+ *   nothing between calls;
  * - a top-level list or table with contents may be written plainly, so long as its own file never writes to it.
  */
 export function noModuleState(files: readonly SourceFile[], parser: Parser): Finding[] {
@@ -17,6 +19,7 @@ export function noModuleState(files: readonly SourceFile[], parser: Parser): Fin
 const COLLECTIONS: ReadonlySet<string> = new Set(['Map', 'Set', 'Array']);
 // Byte arrays can be written to, but have no readonly form; a file that writes to its own is found below.
 const UNCHANGING: ReadonlySet<string> = new Set('URL RegExp TextEncoder TextDecoder Error Date Uint8Array'.split(' '));
+const CARRIER = { path: 'packages/service/src/core/caller.ts', made: 'AsyncLocalStorage' } as const;
 const MUTATORS: ReadonlySet<string> = new Set(
   'push pop shift unshift splice sort reverse fill copyWithin set add delete clear'.split(' '),
 );
@@ -30,7 +33,7 @@ function stateIn(tree: ts.SourceFile): Finding[] {
     const name = declaration.name.getText();
     if (!(declaration.parent.flags & ts.NodeFlags.Const))
       complain(declaration, `module-level variable ${name} can change`);
-    else if (holdsState(declaration, isProgram(tree.fileName)))
+    else if (holdsState(declaration, tree.fileName))
       complain(
         declaration,
         `module-level ${name} can be written to`,
@@ -60,11 +63,12 @@ function isProgram(path: string): boolean {
   return /\/main\.tsx?$/.test(path);
 }
 
-function holdsState({ initializer, type }: ts.VariableDeclaration, inProgram: boolean): boolean {
+function holdsState({ initializer, type }: ts.VariableDeclaration, path: string): boolean {
   if (!initializer || isReadonlyType(type)) return false;
   if (ts.isNewExpression(initializer)) {
     const made = initializer.expression.getText();
-    return COLLECTIONS.has(made) || !(inProgram || UNCHANGING.has(made) || made.startsWith('Intl.'));
+    if (path === CARRIER.path && made === CARRIER.made) return false;
+    return COLLECTIONS.has(made) || !(isProgram(path) || UNCHANGING.has(made) || made.startsWith('Intl.'));
   }
   if (ts.isArrayLiteralExpression(initializer)) return initializer.elements.length === 0;
   return ts.isObjectLiteralExpression(initializer) && initializer.properties.length === 0;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { StrikeKind } from './monkey.ts';
 import { runChaos } from './run.ts';
+import type { StrikeKind } from './subject-blows.ts';
 
 const SEED = 20_261_122;
 const KILLS_MIN = 12;

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { sha256Of } from './digest.ts';
 import { type History, imageIdOf, PRESET_NAMES, type PresetName, type UploadRecord } from './history.ts';
-import type { Subject } from './subject.ts';
+import type { Target } from './target.ts';
 import type { Verdict } from './verdict.ts';
 
 const require = createRequire(new URL('../../packages/service/package.json', import.meta.url));
@@ -14,7 +14,7 @@ const NO_ANSWER = 0;
 const SIDE_MAX: Readonly<Record<PresetName, number>> = { small: 100, medium: 300, large: 600 };
 
 /** Fetches everything that was acknowledged, by the URLs that were handed out, and everything that was deleted. */
-export async function checkDeliveries(subject: Subject, history: History, verdict: Verdict): Promise<void> {
+export async function checkDeliveries(subject: Target, history: History, verdict: Verdict): Promise<void> {
   const decoded = new Map<string, Promise<string | undefined>>();
   const left = history.uploads.filter(({ acknowledged }) => acknowledged);
   const checkNext = async (): Promise<void> => {
@@ -29,12 +29,7 @@ export async function checkDeliveries(subject: Subject, history: History, verdic
 
 type Decoded = Map<string, Promise<string | undefined>>;
 
-async function checkStanding(
-  subject: Subject,
-  record: UploadRecord,
-  verdict: Verdict,
-  decoded: Decoded,
-): Promise<void> {
+async function checkStanding(subject: Target, record: UploadRecord, verdict: Verdict, decoded: Decoded): Promise<void> {
   verdict.count('uploads checked');
   const original = await get(subject, record, 'original');
   if (original.status !== 200) verdict.add('lost', `${record.name}: its original answers ${original.status}`);
@@ -52,7 +47,7 @@ async function checkStanding(
   }
 }
 
-async function checkGone(subject: Subject, record: UploadRecord, verdict: Verdict): Promise<void> {
+async function checkGone(subject: Target, record: UploadRecord, verdict: Verdict): Promise<void> {
   verdict.count('deletions checked');
   for (const name of ['original', ...PRESET_NAMES] as const) {
     const { status } = await get(subject, record, name);
@@ -63,14 +58,14 @@ async function checkGone(subject: Subject, record: UploadRecord, verdict: Verdic
 }
 
 /** A deletion without an answer happened or did not; nothing in between. */
-async function checkEither(subject: Subject, record: UploadRecord, verdict: Verdict, decoded: Decoded): Promise<void> {
+async function checkEither(subject: Target, record: UploadRecord, verdict: Verdict, decoded: Decoded): Promise<void> {
   const { status } = await subject.request(`/v1/images/${imageIdOf(record)}`);
   if (status === 410) await checkGone(subject, record, verdict);
   else await checkStanding(subject, record, verdict, decoded);
 }
 
 async function get(
-  subject: Subject,
+  subject: Target,
   record: UploadRecord,
   name: PresetName | 'original',
 ): Promise<{ status: number; body: Buffer }> {
@@ -98,8 +93,4 @@ async function decodeWhole(bytes: Buffer, sideMax: number): Promise<string | und
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,8 +1,8 @@
 import { verifyLog } from '../../packages/service/src/compose/tools.ts';
 import type { Database } from '../../packages/service/src/db/database.ts';
 import { PRESET_NAMES } from './history.ts';
-import { configOf, type Retried } from './settle.ts';
-import type { Subject } from './subject.ts';
+import type { Retried } from './settle.ts';
+import type { Target } from './target.ts';
 import type { Verdict } from './verdict.ts';
 
 interface EventRow {
@@ -36,8 +36,8 @@ export async function checkEvents(database: Database, retried: Retried, verdict:
 }
 
 /** The chain and its signatures, as `safelight audit verify` looks at them. */
-export async function checkChain(subject: Subject, verdict: Verdict): Promise<void> {
-  const report = await verifyLog(configOf(subject), undefined);
+export async function checkChain(subject: Target, verdict: Verdict): Promise<void> {
+  const report = await verifyLog(subject.config, undefined);
   verdict.count('events verified', report.events);
   for (const { kind, logPosition, detail } of report.findings)
     verdict.add('event', `${kind} at ${logPosition}: ${detail}`);

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { systemClock } from '../../packages/service/src/core/clock.ts';
 import type { Database } from '../../packages/service/src/db/database.ts';
-import { openFsObjectStore } from '../../packages/service/src/drivers/fs-object-store/index.ts';
 import { ObjectSweep } from '../../packages/service/src/images/index.ts';
 import type { ObjectStore } from '../../packages/service/src/ports/object-store.ts';
 import type { Verdict } from './verdict.ts';
@@ -16,8 +14,7 @@ const SUSPECTED_MS = 3_600_000;
  * Does in peace what the janitor does for what is old: sweeps objects that no row names and writes that never ended,
  * and counts them. Then rows and objects must be each other's mirror, byte by byte.
  */
-export async function checkObjects(database: Database, data: string, verdict: Verdict): Promise<void> {
-  const store = await openFsObjectStore({ directory: join(data, 'objects') });
+export async function checkObjects(database: Database, store: ObjectStore, verdict: Verdict): Promise<void> {
   verdict.count('unreferenced objects swept', await sweepAll(database, store));
   verdict.count('unfinished writes swept', (await store.sweepUnfinished?.(WHATEVER_AGE_MS)) ?? 0);
   const rows = await database.query<{ object_key: string; sha256: string }>(

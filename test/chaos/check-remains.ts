@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { FONT_FILES } from '../../packages/service/src/renditions/fonts.ts';
+import { runCommand } from '../support/command.ts';
 import { processesOn } from './process-tree.ts';
 import type { Verdict } from './verdict.ts';
-
-const MAIN = fileURLToPath(new URL('../../packages/service/src/main.ts', import.meta.url));
 
 /** After a stop: no process has to do with the data folder any more, and nothing temporary lies in it. */
 export async function checkRemains(data: string, verdict: Verdict): Promise<void> {
@@ -22,13 +18,10 @@ export async function checkRemains(data: string, verdict: Verdict): Promise<void
   }
 }
 
-/** `safelight audit verify` on a data folder that nobody runs: it starts the database for the time. */
-export async function checkAuditCommand(data: string, verdict: Verdict): Promise<void> {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, SAFELIGHT_DATA: data };
-  const run = promisify(execFile)(process.execPath, [MAIN, 'audit', 'verify'], { env, encoding: 'utf8' });
-  await run.catch((error: Error & { stdout?: string }) => {
-    verdict.add('event', `safelight audit verify: ${error.stdout || error.message}`);
-  });
+/** `safelight audit verify` where no node runs; an embedded database it starts for the time. */
+export async function checkAuditCommand(env: Readonly<Record<string, string>>, verdict: Verdict): Promise<void> {
+  const { code, stdout, stderr } = await runCommand(['audit', 'verify'], env);
+  if (code !== 0) verdict.add('event', `safelight audit verify: ${stdout || stderr}`);
 }
 
 async function filesIn(directory: string): Promise<string[]> {

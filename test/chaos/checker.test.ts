@@ -4,9 +4,11 @@ import { cp, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placeOf } from '../../packages/service/src/drivers/fs-object-store/layout.ts';
+import { checkLeases } from './check-agreement.ts';
 import { checkRemains } from './check-remains.ts';
 import { sendUpload } from './clients.ts';
-import { History, imageIdOf, type UploadRecord } from './history.ts';
+import { sha256Of } from './digest.ts';
+import { History, imageIdOf, type RenderAnswer, type ToldEvent, type UploadRecord } from './history.ts';
 import { Pictures } from './pictures.ts';
 import { Random } from './random.ts';
 import { judgeRunning } from './run.ts';
@@ -92,7 +94,8 @@ describe('the checker', () => {
       `DELETE FROM events WHERE type = 'rendition.ready' AND position = ${lastReady()}`,
       ['event'],
     ],
-    ['an event that was told twice', ['events'], toldTwice(), ['event']],
+    ['an event that was told twice', ['events'], toldTwice(), ['event', 'duplicated']],
+    ['a rendition that was made once more', ['events'], madeAgain(), ['event', 'duplicated']],
     [
       'an image that nobody sent',
       ['images'],
@@ -103,23 +106,66 @@ describe('the checker', () => {
     const objects = join(subject.data, 'objects', 'objects');
     // What no row names while the rows are tampered with is swept by the look, and put back after.
     await cp(objects, `${subject.data}-kept`, { recursive: true });
-    const seen = await withTampered(subject, tables, sql, faults);
+    const seen = await withTampered(subject, tables, sql, () => faults());
     await cp(`${subject.data}-kept`, objects, { recursive: true, force: false });
     await rm(`${subject.data}-kept`, { recursive: true });
     expect(seen).toEqual(expect.arrayContaining(expected));
-    expect(await faults()).toEqual([]);
+    // A node may tell for a few seconds what it knew.
+    await expect.poll(() => faults()).toEqual([]);
   });
 
   test('sees an upload that was acknowledged and never happened', async () => {
     const [first] = history.uploads;
     const invented = { ...first, name: 'invented.jpg', imageIds: new Set(['img_00000000000000000000000000']) };
-    expect(await faults({ ...invented, urls: invented.urls } as UploadRecord)).toContain('lost');
+    expect(await faults((seen) => seen.uploads.push({ ...invented, urls: invented.urls } as UploadRecord))).toContain(
+      'lost',
+    );
   });
 
   test('sees that a key made two images', async () => {
     const keyed = history.uploads.find(({ key }) => key !== undefined);
     const [other] = history.uploads;
-    expect(await faults({ ...keyed, imageIds: new Set(other?.imageIds) } as UploadRecord)).toContain('duplicated');
+    const twice = { ...keyed, imageIds: new Set(other?.imageIds) } as UploadRecord;
+    expect(await faults((seen) => seen.uploads.push(twice))).toContain('duplicated');
+  });
+
+  test('sees a URL that was answered with two pictures', async () => {
+    const [record] = history.uploads;
+    const path = record?.urls?.small;
+    if (!record || path === undefined) throw new Error('the first upload was acknowledged');
+    const response = await subject.request(path);
+    const sha256 = sha256Of(Buffer.from(await response.arrayBuffer()));
+    const answer = { node: 'one', etag: response.headers.get('etag') ?? '', sha256 };
+    const answered = (other: Partial<RenderAnswer>) => (seen: History) =>
+      seen.rendered(record, path, { ...answer, ...other });
+    expect(await faults(answered({}))).toEqual([]);
+    expect(await faults(answered({ sha256: sha256Of(Buffer.of(1)) }))).toEqual(['duplicated']);
+    expect(await faults(answered({ etag: '"another"' }))).toEqual(['duplicated']);
+  });
+
+  test('sees a follower to whom an event was told late, twice or never', async () => {
+    const [first] = history.uploads;
+    const imageId = first ? imageIdOf(first) : '';
+    const log = await subject.withDatabase((database) =>
+      database.query<ToldEvent>(
+        'SELECT position::int, type, subject FROM events WHERE image_id = $1 ORDER BY position',
+        [imageId],
+      ),
+    );
+    const told = (events: readonly ToldEvent[]) => (seen: History) => seen.follows.push({ imageId, told: [...events] });
+    expect(log.length).toBe(4);
+    expect(await faults(told(log))).toEqual([]);
+    expect(await faults(told(log.slice(0, 2)))).toEqual([]);
+    expect(await faults(told(log.toSpliced(1, 1)))).toEqual(['event']);
+    expect(await faults(told(log.toSpliced(1, 0, ...log.slice(0, 1))))).toEqual(['event']);
+    expect(await faults(told(log.toReversed()))).toEqual(['event']);
+    expect(await faults(told([...log, ...log.slice(-1)]))).toEqual(['event']);
+  });
+
+  test('sees a lease that somebody holds', async () => {
+    const verdict = new Verdict();
+    await subject.withDatabase((database) => checkLeases(database, verdict));
+    expect(verdict.violations.map(({ what }) => what)).toContain('a lease that outlived its holder: the sealer’s');
   });
 
   test('sees that one name became two images', async () => {
@@ -129,7 +175,7 @@ describe('the checker', () => {
 
   test('sees a deletion that was undone', async () => {
     // The node keeps in memory what it has delivered, so this comes last.
-    expect(await withTampered(subject, ['images'], undeleted(), faults)).toEqual(
+    expect(await withTampered(subject, ['images'], undeleted(), () => faults())).toEqual(
       expect.arrayContaining(['undead', 'event']),
     );
   });
@@ -158,16 +204,17 @@ describe('the checker', () => {
     return record;
   }
 
-  async function look(extra?: UploadRecord): Promise<Verdict> {
+  /** @param change what the clients know besides. */
+  async function look(change?: (seen: History) => unknown): Promise<Verdict> {
     const seen = history.snapshot();
-    if (extra) seen.uploads.push(extra);
+    change?.(seen);
     const verdict = new Verdict();
     await judgeRunning(subject, seen, verdict, { quietMsMax: 3_000 });
     return verdict;
   }
 
-  async function faults(extra?: UploadRecord): Promise<Fault[]> {
-    return (await look(extra)).violations.map(({ fault }) => fault);
+  async function faults(change?: (seen: History) => unknown): Promise<Fault[]> {
+    return (await look(change)).violations.map(({ fault }) => fault);
   }
 
   async function keyOf(table: 'originals' | 'renditions'): Promise<string> {
@@ -217,6 +264,11 @@ function undeleted(): string {
 
 function lastReady(): string {
   return `(SELECT max(position) FROM events WHERE type = 'rendition.ready')`;
+}
+
+function madeAgain(): string {
+  return `UPDATE events SET data = jsonb_set(data, '{renderMs}', '1000000')
+          WHERE type = 'rendition.ready' AND position = ${lastReady()}`;
 }
 
 function toldTwice(): string {

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256Of } from './digest.ts';
 import { type History, imageIdOf, PRESET_NAMES, type UploadRecord, type UploadUrls } from './history.ts';
 import type { Pictures } from './pictures.ts';
 import type { Random } from './random.ts';
-import type { Subject } from './subject.ts';
+import type { Target } from './target.ts';
 
 export interface ClientOptions {
-  readonly subject: Subject;
+  readonly subject: Target;
   readonly history: History;
   readonly pictures: Pictures;
   readonly random: Random;
@@ -30,8 +30,6 @@ const REPEATED_SHARE = 0.2;
 const REQUEST_MS_MAX = 20_000;
 const ATTEMPTS_MAX = 6;
 const RETRY_MS = 250;
-/** What an operator's kill excuses; every other refusal of a good request is wrong. */
-const EXCUSED: ReadonlySet<number> = new Set([409, 503]);
 
 /** One client: sends, reads and deletes until it is told to stop, and writes down what it was told. */
 export async function runClient(options: ClientOptions): Promise<void> {
@@ -102,7 +100,7 @@ class Client {
     const preset = random.pick([...PRESET_NAMES, 'original'] as const) ?? 'original';
     const request = `GET ${record.urls[preset]}`;
     const answer = await ask(subject, history, request, record.urls[preset], {}, [410, 422]);
-    if (!answer || EXCUSED.has(answer.status)) return;
+    if (!answer || subject.excused.has(answer.status)) return;
     const body = answer.body.toString('latin1').slice(0, 200);
     if (answer.status === 410 && record.deletion !== 'none') return;
     if (answer.status === 422 && answer.body.includes('worker_crashed')) return;
@@ -123,7 +121,7 @@ class Client {
 }
 
 /** One attempt at `POST /v1/images`; what it is answered is written down in the record. */
-export async function sendUpload(subject: Subject, history: History, record: UploadRecord): Promise<void> {
+export async function sendUpload(subject: Target, history: History, record: UploadRecord): Promise<void> {
   const headers = {
     'content-type': record.sample.extension === 'png' ? 'image/png' : 'image/jpeg',
     ...(record.key !== undefined && { 'idempotency-key': record.key }),
@@ -144,7 +142,7 @@ function acknowledge(record: UploadRecord, imageId: string, urls: UploadUrls): v
 
 /** Sends a request and reads the whole answer. @returns undefined when none came. */
 async function ask(
-  subject: Subject,
+  subject: Target,
   history: History,
   request: string,
   path: string,
@@ -156,7 +154,7 @@ async function ask(
     const { status } = response;
     const body = Buffer.from(await response.arrayBuffer());
     history.count(String(status));
-    if (status >= 400 && !EXCUSED.has(status) && !judgedByCaller.includes(status)) {
+    if (status >= 400 && !subject.excused.has(status) && !judgedByCaller.includes(status)) {
       history.wrongAnswers.push({ request, status, body: body.toString('latin1').slice(0, 300) });
     }
     return { status, body };
@@ -164,8 +162,4 @@ async function ask(
     history.count('no answer');
     return undefined;
   }
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

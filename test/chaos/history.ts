@@ -28,10 +28,34 @@ export interface WrongAnswer {
   readonly body: string;
 }
 
+/** What one node answered to the GET of a rendition's URL, where it answered with a picture. */
+export interface RenderAnswer {
+  /** Of the data folder of the node, which outlives its processes. */
+  readonly node: string;
+  readonly etag: string;
+  readonly sha256: string;
+}
+
+/** An event as it is told: its place in the tenant's log, what happened, and to what. */
+export interface ToldEvent {
+  readonly position: number;
+  readonly type: string;
+  readonly subject: string;
+}
+
+/** What somebody was told who followed the events of an image, over however many connections. */
+export interface Follow {
+  readonly imageId: string;
+  readonly told: ToldEvent[];
+}
+
 /** Everything that the clients sent and were told, for the checker. */
 export class History {
   readonly uploads: UploadRecord[] = [];
   readonly wrongAnswers: WrongAnswer[] = [];
+  /** Pictures that were got of URLs that nobody had asked for before, by path and query. */
+  readonly renders = new Map<string, { readonly record: UploadRecord; readonly answers: RenderAnswer[] }>();
+  readonly follows: Follow[] = [];
   /** Requests by how they ended: a status, or `no answer`. */
   readonly answers = new Map<string, number>();
 
@@ -42,6 +66,13 @@ export class History {
     };
     this.uploads.push(record);
     return record;
+  }
+
+  /** Notes a picture that a node answered with. */
+  rendered(record: UploadRecord, path: string, answer: RenderAnswer): void {
+    const known = this.renders.get(path) ?? { record, answers: [] };
+    known.answers.push(answer);
+    this.renders.set(path, known);
   }
 
   count(answer: string): void {
@@ -58,6 +89,8 @@ export class History {
     const copy = new History();
     copy.uploads.push(...this.uploads.map((record) => ({ ...record, imageIds: new Set(record.imageIds) })));
     copy.wrongAnswers.push(...this.wrongAnswers);
+    for (const [path, { record, answers }] of this.renders) copy.renders.set(path, { record, answers: [...answers] });
+    copy.follows.push(...this.follows.map(({ imageId, told }) => ({ imageId, told: [...told] })));
     for (const [answer, count] of this.answers) copy.answers.set(answer, count);
     return copy;
   }

@@ -1,27 +1,28 @@
-import { STRIKE_KINDS, type Strike, type StrikeKind } from './monkey.ts';
+import type { Strike } from './monkey.ts';
 import type { ChaosReport } from './run.ts';
 import { FAULTS, type Fault } from './verdict.ts';
 
-/** Which part a kind of strike takes down, for the recovery times. */
-const PARTS: Readonly<Record<string, readonly StrikeKind[]>> = {
-  worker: ['worker', 'poison', 'probe'],
-  PostgreSQL: ['postmaster', 'backend', 'commit'],
-  node: ['node', 'start', 'everything'],
-};
+/** What the kinds of strike do, and which of them take down what part, for the recovery times. */
+export interface Legend<Kind extends string> {
+  readonly kinds: Readonly<Record<Kind, string>>;
+  readonly parts: Readonly<Record<string, readonly Kind[]>>;
+}
+
 const VIOLATIONS_SHOWN_MAX = 40;
 
 /** The table at the end of a run. */
-export function tableOf(report: ChaosReport): string {
+export function tableOf<Kind extends string>(report: ChaosReport<Kind>, { kinds, parts }: Legend<Kind>): string {
   const { strikes, history, verdict } = report;
   const kills = strikes.reduce((sum, strike) => sum + strike.kills, 0);
   const midJob = strikes.filter((strike) => strike.midJob).length;
   const figure = (what: string) => verdict.counts.get(what) ?? 0;
   const lines = [
-    `seed ${report.seed}, ${report.minutes.toFixed(1)} minutes, ${kills} kills, ${midJob} of them of a worker with a job`,
+    `seed ${report.seed}, ${report.minutes.toFixed(1)} minutes, ${strikes.length} strikes with ${kills} kills, ` +
+      `${midJob} of them of a worker with a job`,
     '',
-    ...killLines(strikes),
+    ...killLines(strikes, kinds),
     '',
-    ...recoveryLines(strikes),
+    ...recoveryLines(strikes, parts),
     '',
     `answers: ${[...history.answers].map(([answer, count]) => `${answer} × ${count}`).join(', ')}`,
     `uploads acknowledged ${history.uploads.filter(({ acknowledged }) => acknowledged).length} of ${history.uploads.length}, ` +
@@ -38,15 +39,15 @@ export function tableOf(report: ChaosReport): string {
   return lines.join('\n');
 }
 
-function killLines(strikes: readonly Strike[]): string[] {
-  return (Object.keys(STRIKE_KINDS) as StrikeKind[])
+function killLines<Kind extends string>(strikes: readonly Strike<Kind>[], kinds: Legend<Kind>['kinds']): string[] {
+  return (Object.keys(kinds) as Kind[])
     .map((kind) => ({ kind, count: strikes.filter((strike) => strike.kind === kind).length }))
     .filter(({ count }) => count > 0)
-    .map(({ kind, count }) => `${kind.padEnd(11)}${String(count).padStart(5)}   ${STRIKE_KINDS[kind]}`);
+    .map(({ kind, count }) => `${kind.padEnd(15)}${String(count).padStart(5)}   ${kinds[kind]}`);
 }
 
-function recoveryLines(strikes: readonly Strike[]): string[] {
-  return Object.entries(PARTS).flatMap(([part, kinds]) => {
+function recoveryLines<Kind extends string>(strikes: readonly Strike<Kind>[], parts: Legend<Kind>['parts']): string[] {
+  return Object.entries<readonly Kind[]>(parts).flatMap(([part, kinds]) => {
     const times = strikes
       .filter(({ kind, recoveryMs }) => kinds.includes(kind) && recoveryMs !== undefined)
       .map(({ recoveryMs }) => recoveryMs ?? 0)
@@ -54,7 +55,7 @@ function recoveryLines(strikes: readonly Strike[]): string[] {
     if (times.length === 0) return [];
     const [p50, max] = [times[Math.floor(times.length / 2)] ?? 0, times.at(-1) ?? 0];
     return [
-      `${part.padEnd(11)} stands again after ${p50.toFixed(0)} ms (p50), ${max.toFixed(0)} ms (max), n = ${times.length}`,
+      `${part.padEnd(15)} stands again after ${p50.toFixed(0)} ms (p50), ${max.toFixed(0)} ms (max), n = ${times.length}`,
     ];
   });
 }

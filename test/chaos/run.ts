@@ -1,3 +1,5 @@
+import { openObjectStore } from '../../packages/service/src/compose/object-store.ts';
+import { checkFollows, checkPositions, checkRenderedOnce, checkRenders } from './check-agreement.ts';
 import { checkDeliveries } from './check-deliveries.ts';
 import { checkChain, checkEvents } from './check-events.ts';
 import { checkObjects } from './check-objects.ts';
@@ -5,11 +7,13 @@ import { checkRecords } from './check-records.ts';
 import { checkAuditCommand, checkRemains } from './check-remains.ts';
 import { runClient } from './clients.ts';
 import { History } from './history.ts';
-import { Monkey, type Strike, type StrikeKind } from './monkey.ts';
+import { Monkey, type Strike } from './monkey.ts';
 import { Pictures } from './pictures.ts';
 import { Random } from './random.ts';
 import { QUIET_MS_MAX, repeatKeys, settle } from './settle.ts';
 import { Subject } from './subject.ts';
+import { blowsOnSubject, type StrikeKind } from './subject-blows.ts';
+import type { Target } from './target.ts';
 import { Verdict } from './verdict.ts';
 
 export interface ChaosOptions {
@@ -25,15 +29,18 @@ export interface ChaosOptions {
   readonly onPhase?: (what: string) => void;
 }
 
-export interface ChaosReport {
+export interface ChaosReport<Kind extends string = StrikeKind> {
   readonly seed: number;
-  readonly strikes: readonly Strike[];
+  readonly strikes: readonly Strike<Kind>[];
   readonly history: History;
   readonly verdict: Verdict;
   readonly minutes: number;
   /** The data folder, kept when something was found. */
   readonly data: string | undefined;
 }
+
+/** Where the monkey strikes one thing after the other. */
+const REST_MS = [50, 700] as const;
 
 /** Clients at work and a monkey among them; then peace, and a look at everything. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -45,10 +52,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const verdict = new Verdict();
   const subject = await Subject.start({ env: { SAFELIGHT_WORKERS: '2', SAFELIGHT_LOG_LEVEL: 'error' } });
   const { onStrike } = options;
-  const monkey = new Monkey({
-    subject,
-    random: random.fork(),
-    ...(onStrike && { onStrike: (strike, strikes) => onStrike(strike, strikes, history) }),
+  const chance = random.fork();
+  const monkey: Monkey<StrikeKind> = new Monkey({
+    ...{ blows: blowsOnSubject(subject, chance), random: chance, restMs: REST_MS },
+    ...(onStrike && { onStrike: (strike) => onStrike(strike, monkey.strikes, history) }),
   });
   try {
     await rage(monkey, subject, { random, pictures, history }, options);
@@ -74,7 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 }
 
 async function rage(
-  monkey: Monkey,
+  monkey: Monkey<StrikeKind>,
   subject: Subject,
   parts: { readonly random: Random; readonly pictures: Pictures; readonly history: History },
   options: ChaosOptions,
@@ -104,28 +111,33 @@ export async function judge(
   say('stopping the node, and looking at what remains');
   if ((await subject.stop()) !== 0) verdict.add('remains', 'the node did not end in good order on SIGTERM');
   await checkRemains(subject.data, verdict);
-  await checkAuditCommand(subject.data, verdict);
+  await checkAuditCommand({ SAFELIGHT_DATA: subject.data }, verdict);
   await checkRemains(subject.data, verdict);
 }
 
-/** The part that asks a node that runs. */
+/** The part that asks nodes that run. */
 export async function judgeRunning(
-  subject: Subject,
+  target: Target,
   history: History,
   verdict: Verdict,
   { say = () => undefined, quietMsMax = QUIET_MS_MAX }: { say?: (what: string) => void; quietMsMax?: number } = {},
 ): Promise<void> {
   say('repeating every Idempotency-Key');
-  await repeatKeys(subject, history, verdict);
+  await repeatKeys(target, history, verdict);
   say('waiting for the last job');
-  const retried = await settle(subject, verdict, quietMsMax);
+  const retried = await settle(target, verdict, quietMsMax);
   say(`fetching ${history.standing().length} uploads and their renditions`);
-  await checkDeliveries(subject, history, verdict);
+  await checkDeliveries(target, history, verdict);
+  await checkRenders(target, history, verdict);
   say('holding rows, objects and events against each other');
-  await subject.withDatabase(async (database) => {
+  const store = await openObjectStore(target.config);
+  await target.withDatabase(async (database) => {
     await checkRecords(database, history, verdict);
-    await checkObjects(database, subject.data, verdict);
+    await checkObjects(database, store, verdict);
     await checkEvents(database, retried, verdict);
+    await checkRenderedOnce(database, verdict);
+    await checkPositions(database, verdict);
+    await checkFollows(database, history, verdict);
   });
-  await checkChain(subject, verdict);
+  await checkChain(target, verdict);
 }

@@ -1,8 +1,8 @@
 import { retryDeadJob } from '../../packages/service/src/compose/tools.ts';
-import { type Config, loadConfig } from '../../packages/service/src/config.ts';
 import { sendUpload } from './clients.ts';
 import type { History } from './history.ts';
-import { type Subject, until } from './subject.ts';
+import { until } from './struck-node.ts';
+import type { Target } from './target.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Renditions that came back from the dead, by id, and how often. */
@@ -14,15 +14,11 @@ const RETRY_ROUNDS_MAX = 5;
 /** What kills of workers and nodes may leave behind; a person acts on either by a retry. */
 const CAUSES_OF_KILLS: ReadonlySet<string> = new Set(['worker_crashed', 'lease_expired']);
 
-export function configOf(subject: Subject): Config {
-  return loadConfig({ SAFELIGHT_DATA: subject.data }, {}).config;
-}
-
 /**
  * Waits until no job waits or runs, gives every dead one another chance, and waits again.
  * @returns what was retried.
  */
-export async function settle(subject: Subject, verdict: Verdict, quietMsMax: number): Promise<Retried> {
+export async function settle(subject: Target, verdict: Verdict, quietMsMax: number): Promise<Retried> {
   const retried = new Map<string, number>();
   for (let round = 0; round < RETRY_ROUNDS_MAX; round += 1) {
     await untilQuiet(subject, quietMsMax).catch((error: Error) => verdict.add('stuck', error.message));
@@ -30,7 +26,7 @@ export async function settle(subject: Subject, verdict: Verdict, quietMsMax: num
     if (dead.length === 0) break;
     for (const { job_id, cause_code, cause_message, renditions } of dead) {
       if (!CAUSES_OF_KILLS.has(cause_code)) verdict.add('failed', `${job_id}: ${cause_code}: ${cause_message}`);
-      if (!(await retryDeadJob(configOf(subject), 'demo', job_id))) verdict.add('stuck', `${job_id} cannot be retried`);
+      if (!(await retryDeadJob(subject.config, 'demo', job_id))) verdict.add('stuck', `${job_id} cannot be retried`);
       for (const id of renditions) retried.set(id, (retried.get(id) ?? 0) + 1);
       verdict.count('quarantined');
     }
@@ -38,7 +34,7 @@ export async function settle(subject: Subject, verdict: Verdict, quietMsMax: num
   return retried;
 }
 
-async function untilQuiet(subject: Subject, msMax: number): Promise<void> {
+async function untilQuiet(subject: Target, msMax: number): Promise<void> {
   await subject.withDatabase(async (database) => {
     const isQuiet = async () => {
       const [left] = await database.query<{ left: number }>(
@@ -57,7 +53,7 @@ interface DeadJobRow {
   readonly renditions: readonly string[];
 }
 
-function deadJobs(subject: Subject): Promise<DeadJobRow[]> {
+function deadJobs(subject: Target): Promise<DeadJobRow[]> {
   return subject.withDatabase((database) =>
     database.query<DeadJobRow>(
       `SELECT j.job_id, j.cause_code, j.cause_message, ARRAY (
@@ -72,7 +68,7 @@ function deadJobs(subject: Subject): Promise<DeadJobRow[]> {
  * Sends everything that went under an Idempotency-Key once more: what was acknowledged must get the same answer, what
  * was not must end as one image. Keys that a killed node still holds are given back first, as time would do.
  */
-export async function repeatKeys(subject: Subject, history: History, verdict: Verdict): Promise<void> {
+export async function repeatKeys(subject: Target, history: History, verdict: Verdict): Promise<void> {
   await subject.withDatabase((database) =>
     database.query(`UPDATE idempotency_keys SET lease_until = now() - interval '1 second' WHERE state = 'running'`),
   );

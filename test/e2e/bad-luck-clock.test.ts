@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { planPricesSchema } from '@safelight/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../packages/service/src/core/clock.ts';
 import { Database } from '../../packages/service/src/db/database.ts';
@@ -12,6 +13,7 @@ import {
 import { createLogin, SERVICE_LOGIN } from '../../packages/service/src/db/login.ts';
 import { migrate } from '../../packages/service/src/db/migrate.ts';
 import { createTenant } from '../../packages/service/src/tenants/index.ts';
+import { readUsage, recountUsage, setBudget } from '../../packages/service/src/usage/index.ts';
 import { expectUrls, imageIdOf, readEvents } from '../support/answers.ts';
 import { createTestClock, findFaketime, type TestClock, withClock } from '../support/faketime.ts';
 import { smallPhoto, unlike } from '../support/pictures.ts';
@@ -122,5 +124,42 @@ describe.skipIf(library === undefined)('a clock that jumps, of node and database
       await until('it is ready', async () => (await fetch(url)).status === 200, 30_000);
     }
     await gone.close();
+  });
+
+  it('over the end of a month: each month has what was used in it, and a budget begins anew and holds again when it is set back', async () => {
+    const prices = planPricesSchema.parse({ renderSecond: 1_000_000 });
+    const [tenant] = await database.query<{ id: string }>(`SELECT tenant_id AS id FROM tenants WHERE slug = 'demo'`);
+    const tenantId = tenant?.id ?? '';
+    await database.query(`UPDATE plans SET prices = $1::jsonb, version = version + 1`, [JSON.stringify(prices)]);
+    await database.query('DELETE FROM usage_prices');
+    const month = () =>
+      database.asTenant(tenantId, async (tx) => (await readUsage(tx, tenantId, { by: 'day' }, prices)).month);
+    for (let picture = 0; picture < 4; picture += 1) await expectUrls(await node.upload(unlike(photo)));
+    const first = await until('all of it is metered', async () => {
+      const metered = await recountUsage(database, tenantId);
+      const isDone = metered.isMetered && (await database.query('SELECT FROM jobs')).length === 0;
+      return isDone && month();
+    });
+    // What it has cost already is all that it may cost.
+    const plan = { name: 'unlimited', version: 2, prices };
+    const bounds = { softMicros: null, hardMicros: Math.floor(first.costMicros) };
+    await database.transaction((tx) => setBudget(tx, systemClock, tenantId, bounds, { actor: 'test', plan }));
+    const uploads = (status: number) =>
+      until(`an upload is answered ${status}`, async () => (await node.upload(unlike(photo))).status === status);
+    await uploads(402);
+    const over = Math.ceil((first.end - Date.now()) / 1_000) + 60;
+    await clock.set(`+${over}`);
+    await until('the month is over', async () => (await month()).start === first.end);
+    // The same budget holds the month that begins, in which nothing has been used.
+    await uploads(202);
+    const second = await until('its work is metered', async () => {
+      const now = await month();
+      return now.costMicros > 0 && now;
+    });
+    expect(second.start).toBe(first.end);
+    await clock.set('+0');
+    await until('it is the first month again', async () => (await month()).start === first.start);
+    expect((await month()).costMicros).toBeGreaterThanOrEqual(first.costMicros);
+    await uploads(402);
   });
 });

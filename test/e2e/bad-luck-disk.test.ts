@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,21 +7,10 @@ import { auditObjects, expectNothingLeft, openJobs } from '../support/leftovers.
 import { smallPhoto, unlike } from '../support/pictures.ts';
 import { awaitWorkers, filesBelow } from '../support/processes.ts';
 import { Safelight } from '../support/safelight.ts';
+import { isMountAllowed, mount, unmount } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 
-/** A file system of its own, so that a full one is nobody else's. */
-function mount(folder: string, size: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder]).status === 0;
-}
-
-function unmount(folder: string): void {
-  spawnSync('umount', ['--lazy', folder]);
-}
-
-const probe = await mkdtemp(join(tmpdir(), 'safelight-mount-'));
-const mayMount = process.platform === 'linux' && mount(probe, '1m');
-if (mayMount) unmount(probe);
-await rm(probe, { recursive: true });
+const mayMount = await isMountAllowed();
 
 describe.skipIf(!mayMount)('a disk of its own for the objects (needs the right to mount)', () => {
   let folder: string;

@@ -1,9 +1,14 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ImagePage } from '@safelight/contract';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildConsole } from '../../packages/console/build.ts';
 import { findBrowser, launchBrowser } from '../support/browser.ts';
+import { smallPhoto } from '../support/pictures.ts';
 import { Safelight } from '../support/safelight.ts';
+import { ofLength } from '../support/tus.ts';
 
 declare global {
   interface Window {
@@ -176,6 +181,35 @@ describe.skipIf(isWaived)('the page at /', () => {
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
     await card('copied.jpg').getByRole('button', { name: 'Copy curl' }).click();
     await expect.poll(clipboard).toMatch(/^curl -o copied-large\.jpg 'http:\S+'$/);
+  });
+
+  test('goes on with a large picture after a reload, from where it was, when the same file is dropped again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'safelight-console-'));
+    const file = join(folder, 'huge.jpg');
+    await writeFile(file, ofLength(await smallPhoto(), 20 * 2 ** 20));
+    const drop = () => page.locator('input[type=file]').first().setInputFiles(file);
+    const offsets: (string | undefined)[] = [];
+    // The second piece never leaves the browser.
+    await page.route('**/v1/uploads/*', (route, request) => {
+      const offset = request.headers()['upload-offset'];
+      if (request.method() === 'PATCH') offsets.push(offset);
+      return offset === undefined || offset === '0' ? route.continue() : undefined;
+    });
+    await drop();
+    await expect.poll(() => offsets, { timeout: 20_000 }).toEqual(['0', String(8 * 2 ** 20)]);
+    await page.reload();
+    await page.unrouteAll();
+    await page.locator('.toast').getByText('Drop huge.jpg again').waitFor();
+    page.on('request', (request) => {
+      if (request.method() === 'PATCH') offsets.push(`again ${request.headers()['upload-offset']}`);
+    });
+    await drop();
+    await untilReady('huge.jpg');
+    expect(offsets.slice(2)).toEqual([`again ${8 * 2 ** 20}`, `again ${16 * 2 ** 20}`]);
+    await page.reload();
+    await card('huge.jpg').waitFor();
+    expect(await page.locator('.toast').getByText('Drop huge.jpg').count()).toBe(0);
+    await rm(folder, { recursive: true });
   });
 
   test('fits a phone without sideways scrolling, empty or full, and lies in the dark or in the light', async () => {

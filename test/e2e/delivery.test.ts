@@ -166,8 +166,8 @@ describe('what is not there', () => {
     }
   });
 
-  it('alone answers a preflight: elsewhere OPTIONS is a method like others, and no page of another origin is invited', async () => {
-    for (const path of ['/', '/v1/images', `/v1/images/${image.id}`]) {
+  it('answers a preflight, as uploads by a token do: elsewhere OPTIONS is a method like others, and no page of another origin is invited', async () => {
+    for (const path of ['/', '/v1/keys', `/v1/images/${image.id}`]) {
       const response = await fetch(`${node.url}${path}`, { method: 'OPTIONS' });
       expect(response.headers.get('allow')).toContain('GET');
       expect(response.headers.get('access-control-allow-origin')).toBeNull();

@@ -90,7 +90,7 @@ describe('POST /v1/images', () => {
 
   it('answers 415 to other media types', async () => {
     const init = { method: 'POST', body: '{"url":"http://example.com"}' };
-    for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded']) {
+    for (const type of ['application/xml', 'text/plain', 'application/x-www-form-urlencoded']) {
       const response = await node.fetch('/v1/images', { ...init, headers: { 'content-type': type } });
       await expectProblem(response, 'media_type_unsupported');
     }

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Image } from '@safelight/contract';
+import type { DirectUpload, Image } from '@safelight/contract';
+import { createClient } from '@safelight/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DATABASE_URL_FILE } from '../../packages/service/src/db/open.ts';
 import { openS3ObjectStore } from '../../packages/service/src/drivers/s3-object-store/index.ts';
@@ -89,6 +91,47 @@ describe.runIf(findCeph())('a node whose objects lie in S3', () => {
     const image = await upload(large);
     const original = await originalOf(image);
     expect(Buffer.from(await original.arrayBuffer()).equals(large)).toBe(true);
+  });
+
+  it('takes what its client put into the bucket by itself, and nothing that was not looked at', async () => {
+    const client = createClient({ baseUrl: node.url, key: await node.demoKey() });
+    const bytes = unlike(photo);
+    const image = await client.uploads.direct(new Blob([Uint8Array.from(bytes)]), { filename: 'direct.jpg' });
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(image).toMatchObject({ sha256, filename: 'direct.jpg', bytes: bytes.length });
+    const call = (path: string, body?: unknown) =>
+      node.fetch(`/v1/uploads/direct${path}`, {
+        method: 'POST',
+        ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      });
+    const begin = async (wish: unknown) => (await (await call('', wish)).json()) as DirectUpload;
+    const put = ({ url, headers }: DirectUpload, body: Uint8Array) =>
+      fetch(url, { method: 'PUT', headers, body: Uint8Array.from(body) });
+    await expectProblem(await call('', { bytes: 65 * MIB }), 'upload_too_large');
+    const begun = await begin({ bytes: bytes.length });
+    await expectProblem(await call(`/${begun.id}/complete`), 'upload_bytes_missing');
+    expect((await put(begun, Buffer.concat([bytes, Buffer.alloc(1)]))).status).toBe(403);
+    expect((await put(begun, bytes)).status).toBe(200);
+    const [one, other] = await Promise.all([call(`/${begun.id}/complete`), call(`/${begun.id}/complete`)]);
+    const { id, urls } = await expectImage(one);
+    expect((await expectImage(other)).id).toBe(id);
+    // Whoever still has the URL overwrites what is no more than staging.
+    await put(begun, Buffer.alloc(bytes.length));
+    expect(Buffer.from(await (await fetch(urls.original ?? '')).arrayBuffer()).equals(bytes)).toBe(true);
+    await store.remove((await keysStored()).filter((key) => key.includes('/upload/')));
+    const nonsense = await begin({ bytes: 5 });
+    await put(nonsense, Buffer.from('hello'));
+    await expectProblem(await call(`/${nonsense.id}/complete`), 'image_invalid');
+    await expectProblem(await call(`/${nonsense.id}/complete`), 'upload_gone');
+    const changed = await begin({ bytes: bytes.length, sha256: '0'.repeat(64) });
+    // Not every store looks at the digest; we do.
+    await put({ ...changed, headers: changed.headers }, bytes);
+    const refused = (await call(`/${changed.id}/complete`)).status;
+    expect([409, 422]).toContain(refused);
+    await until('nothing is left in staging', async () =>
+      (await keysStored()).every((key) => !key.includes('/upload/')),
+    );
+    await until('no job is open', async () => (await openJobs(node)).length === 0, 30_000);
   });
 
   it('removes the objects of a deleted picture', async () => {

@@ -1,4 +1,4 @@
-import { REAP_EVERY_MS, RENEW_EVERY_MS, type Release } from '../../packages/service/src/jobs/index.ts';
+import { REAP_EVERY_MS, RENEW_EVERY_MS, type Release, reapDelayMs } from '../../packages/service/src/jobs/index.ts';
 import type { Random } from '../chaos/random.ts';
 import type { Claimed, World } from './world.ts';
 
@@ -19,6 +19,8 @@ export class SimNode {
   readonly #workers: number;
   /** No two clocks run at the same speed; at the worst ten per cent apart. */
   readonly #pace: number;
+  /** How many nodes it believes to be there, however many are. */
+  readonly #supervisors: number;
   readonly #running = new Set<Claimed>();
   #run = 0;
   #isUp = false;
@@ -33,6 +35,7 @@ export class SimNode {
     this.#id = id;
     this.#workers = workers;
     this.#pace = world.random.between(0.9, 1.1);
+    this.#supervisors = world.random.pick([2, 40, 5_000]) ?? 1;
   }
 
   /** Neither works nor has anything under way that could still reach the database. */
@@ -45,7 +48,8 @@ export class SimNode {
     this.#isUp = true;
     this.#world.tell(() => `${this.#holder} starts`);
     const begin = () => {
-      this.#every(REAP_EVERY_MS, () => this.#tick());
+      this.#every(REAP_EVERY_MS, () => this.#claim());
+      this.#reapLater();
       this.#every(RENEW_EVERY_MS, () => this.#renew());
     };
     this.#insist(() => this.#world.forsake(this.#id), begin);
@@ -99,12 +103,15 @@ export class SimNode {
     return `${this.#id}.${this.#run}`;
   }
 
-  #tick(): void {
-    this.#call(
-      () => this.#world.reap(),
-      () => this.#claim(),
-      () => undefined,
-    );
+  #reapLater(): void {
+    this.#later(reapDelayMs(this.#supervisors, this.#random.next()) * this.#pace, () => {
+      this.#reapLater();
+      this.#call(
+        () => this.#world.reap(),
+        () => this.#claim(),
+        () => undefined,
+      );
+    });
   }
 
   #claim(): void {

@@ -82,6 +82,11 @@ export class Ceph {
     return this.#run('radosgw-admin', ...args);
   }
 
+  /** Its machine neither answers nor refuses: every process stands still, or goes on. */
+  pause(isPaused: boolean): void {
+    for (const child of this.#processes) child.kill(isPaused ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   /** SIGKILL to every process; what they held was in memory. */
   async stop(): Promise<void> {
     await Promise.all(

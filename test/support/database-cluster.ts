@@ -51,7 +51,12 @@ export class DatabaseCluster {
 
   /** As DATABASE_URL names them: all hosts, in no order that would help. */
   get url(): string {
-    const hosts = this.servers.map(({ port }) => `127.0.0.1:${port}`).reverse();
+    return this.urlThrough(this.servers.map(({ port }) => port).reverse());
+  }
+
+  /** The same by other ports of loopback, behind which the servers are. */
+  urlThrough(ports: readonly number[]): string {
+    const hosts = ports.map((port) => `127.0.0.1:${port}`);
     return `postgres://${SERVICE_LOGIN}:${this.#password}@${hosts.join(',')}/${CLUSTER_DATABASE}`;
   }
 

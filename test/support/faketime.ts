@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PostgresBinaries } from '../../packages/service/src/db/embedded/binaries.ts';
 
@@ -33,6 +33,12 @@ export async function createTestClock(library: string, folder: string): Promise<
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
   };
   return { env, set };
+}
+
+/** The library leaves these in shared memory when its process is killed, and a later one of that number would trip over them. */
+export async function forgetClockOf(pid: number): Promise<void> {
+  for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
+    await rm(join('/dev/shm', name), { force: true });
 }
 
 /** The same binaries, whose server lives by the clock. `folder` must be open to the server's user. */

@@ -10,27 +10,32 @@ export type Fault =
   /** Connections stand, old and new, and nothing passes: the other end is gone without a word. They never recover. */
   | { readonly kind: 'stall' }
   /** Every `nth` connection that is opened from now on hears the server this much later. */
-  | { readonly kind: 'delay'; readonly ms: number; readonly nth: number };
+  | { readonly kind: 'delay'; readonly ms: number; readonly nth: number }
+  /** A brown-out: every `nth` answer of the server's, on whatever connection, comes this much later. */
+  | { readonly kind: 'slow'; readonly ms: number; readonly nth: number };
 
 const NOTHING = Buffer.alloc(0);
 
+type Target = { readonly host: string; readonly port: number } | { readonly path: string };
+
 /** A TCP proxy on loopback that does to connections what networks do. */
 export class FaultProxy {
-  readonly #target: { readonly host: string; readonly port: number };
+  readonly #target: Target;
   readonly #connections = new Set<Connection>();
   #server: Server | undefined;
   #port = 0;
   #fault: Fault | undefined;
   #opened = 0;
   #cuts = 0;
+  #answers = 0;
 
-  private constructor(target: { readonly host: string; readonly port: number }) {
+  private constructor(target: Target) {
     this.#target = target;
   }
 
-  /** @param target of every connection; loopback unless told otherwise. */
-  static async start(target: { readonly host?: string; readonly port: number }): Promise<FaultProxy> {
-    const proxy = new FaultProxy({ host: '127.0.0.1', ...target });
+  /** @param target of every connection; loopback unless told otherwise, or a socket in the file system. */
+  static async start(target: { readonly host?: string; readonly port: number } | Target): Promise<FaultProxy> {
+    const proxy = new FaultProxy('path' in target ? target : { host: '127.0.0.1', ...target });
     await proxy.#listen();
     return proxy;
   }
@@ -49,10 +54,27 @@ export class FaultProxy {
     this.#fault = fault;
     this.#opened = 0;
     this.#cuts = 0;
+    this.#answers = 0;
     for (const connection of this.#connections) connection.bytesHeard = 0;
     if (fault?.kind === 'refuse') await this.#close();
     else if (!this.#server) await this.#listen();
     if (fault?.kind === 'stall') for (const connection of this.#connections) connection.stall();
+  }
+
+  /** The network remembers no more of the connections that stalled: both ends are told, those that still ask. */
+  resetStalled(): void {
+    for (const connection of this.#connections) if (connection.isStalled) connection.reset();
+  }
+
+  /** Before the PostgreSQL of a test. */
+  static async beforeDatabase({
+    host = '',
+    port = 0,
+  }: {
+    host?: string | undefined;
+    port?: number | undefined;
+  }): Promise<FaultProxy> {
+    return FaultProxy.start(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
   }
 
   async stop(): Promise<void> {
@@ -81,11 +103,23 @@ export class FaultProxy {
     const delayMs = fault?.kind === 'delay' && this.#opened % fault.nth === 0 ? fault.ms : 0;
     const connection: Connection = new Connection(client, connect(this.#target), {
       delayMs,
+      onAnswer: () => this.#lateMs(),
       onHeard: (chunk) => this.#pass(connection, chunk),
       onClose: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
     if (fault?.kind === 'stall') connection.stall();
+  }
+
+  /** Answers that the server has begun while the present fault, or none, has been in force. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  #lateMs(): number {
+    this.#answers += 1;
+    const fault = this.#fault;
+    return fault?.kind === 'slow' && this.#answers % fault.nth === 0 ? fault.ms : 0;
   }
 
   /** What the client hears of a chunk of the server's. */
@@ -103,6 +137,8 @@ export class FaultProxy {
 
 interface ConnectionOptions {
   readonly delayMs: number;
+  /** Called when the server begins an answer. @returns how much later the client hears it. */
+  readonly onAnswer: () => number;
   readonly onHeard: (chunk: Buffer) => Buffer;
   readonly onClose: () => void;
 }
@@ -114,17 +150,37 @@ class Connection {
   readonly #server: Socket;
   #isStalled = false;
   #isEnding = false;
+  #isAsked = false;
+  /** Of the server's, behind an answer that is late. */
+  #held: Buffer[] | undefined;
 
-  constructor(client: Socket, server: Socket, { delayMs, onHeard, onClose }: ConnectionOptions) {
+  constructor(client: Socket, server: Socket, { delayMs, onAnswer, onHeard, onClose }: ConnectionOptions) {
     this.#client = client;
     this.#server = server;
-    client.on('data', (chunk) => this.#forward(client, server, chunk));
+    client.on('data', (chunk) => {
+      this.#isAsked = true;
+      this.#forward(client, server, chunk);
+    });
     client.on('end', () => this.#isStalled || server.end());
     const hear = (chunk: Buffer) => {
       if (!this.#isEnding) this.#forward(server, client, onHeard(chunk));
     };
-    // Timers of one length fire in the order in which they were set.
-    server.on('data', (chunk) => (delayMs === 0 ? hear(chunk) : setTimeout(hear, delayMs, chunk)));
+    const hearAll = () => {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const chunk of held) hear(chunk);
+    };
+    server.on('data', (chunk) => {
+      const lateMs = this.#isAsked ? onAnswer() : 0;
+      this.#isAsked = false;
+      if (this.#held) this.#held.push(chunk);
+      else if (lateMs > 0) {
+        this.#held = [chunk];
+        setTimeout(hearAll, lateMs);
+        // Timers of one length fire in the order in which they were set.
+      } else if (delayMs > 0) setTimeout(hear, delayMs, chunk);
+      else hear(chunk);
+    });
     server.on('end', () => setTimeout(() => this.#isStalled || client.end(), delayMs));
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
@@ -134,6 +190,10 @@ class Connection {
         else if (!this.#isStalled && delayMs === 0) setImmediate(() => this.reset());
       });
     }
+  }
+
+  get isStalled(): boolean {
+    return this.#isStalled;
   }
 
   /** Nothing passes any more, and nobody is told. */

@@ -1,5 +1,5 @@
 import { systemClock } from '../../packages/service/src/core/clock.ts';
-import { findTenant, type IiifAccess, setIiif } from '../../packages/service/src/tenants/index.ts';
+import { changeTenant, findTenant, type IiifAccess } from '../../packages/service/src/tenants/index.ts';
 import { keyOf, withNodeDatabase } from './node-database.ts';
 import type { Safelight } from './safelight.ts';
 
@@ -9,7 +9,8 @@ export async function tenantServing(node: Safelight, slug: string, access: IiifA
   await withNodeDatabase(node, async (database) => {
     const tenant = await findTenant(database, slug);
     if (!tenant) throw new Error(`there is no tenant ${slug}`);
-    await database.transaction((tx) => setIiif(tx, systemClock, tenant.tenantId, access));
+    const { tenantId } = tenant;
+    await database.transaction((tx) => changeTenant(tx, systemClock, { tenantId, actor: 'test' }, { iiif: access }));
   });
   return headers;
 }

@@ -1,7 +1,7 @@
 import type { Transformation } from '@safelight/contract';
 import { signUrl, type UrlOptions } from '../../packages/sdk/src/index.ts';
 import { systemClock } from '../../packages/service/src/core/clock.ts';
-import { findTenant, setUnsignedUrls, type UnsignedUrls } from '../../packages/service/src/tenants/index.ts';
+import { changeTenant, findTenant, type UnsignedUrls } from '../../packages/service/src/tenants/index.ts';
 import { withNodeDatabase } from './node-database.ts';
 import type { Safelight } from './safelight.ts';
 
@@ -29,7 +29,9 @@ export async function signedUrl(
 export async function allowUnsigned(node: Node, slug: string, unsigned: UnsignedUrls): Promise<void> {
   const { tenantId } = await tenantOf(node, slug);
   await withNodeDatabase(node, (database) =>
-    database.transaction((tx) => setUnsignedUrls(tx, systemClock, tenantId, unsigned)),
+    database.transaction((tx) =>
+      changeTenant(tx, systemClock, { tenantId, actor: 'test' }, { unsignedUrls: unsigned }),
+    ),
   );
 }
 

@@ -1,9 +1,12 @@
 import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import { AccountMenu } from './components/account-menu.tsx';
 import type { CardActions, Shown } from './components/card-actions.ts';
 import { ConfirmDelete } from './components/confirm-delete.tsx';
 import { ContactSheet } from './components/contact-sheet.tsx';
+import { Desk, isAtDesk } from './components/desk.tsx';
 import { DropVeil } from './components/drop-veil.tsx';
 import { DropZone } from './components/drop-zone.tsx';
+import { FleetPage } from './components/fleet.tsx';
 import { Header } from './components/header.tsx';
 import { Lightbox } from './components/lightbox.tsx';
 import { LostNotice } from './components/lost-notice.tsx';
@@ -12,9 +15,14 @@ import { copyText } from './copy-text.ts';
 import type { Darkroom } from './darkroom.ts';
 import type { ImageCard } from './state.ts';
 import { useFilesFromAnywhere } from './use-files-from-anywhere.ts';
+import { useHash } from './use-hash.ts';
 
-/** The page. */
+/** The page: the operator's face of it, or the darkroom. */
 export function App({ darkroom }: { darkroom: Darkroom }) {
+  return useHash() === '#/fleet' ? <FleetPage /> : <DarkroomPage darkroom={darkroom} />;
+}
+
+function DarkroomPage({ darkroom }: { darkroom: Darkroom }) {
   const state = useSyncExternalStore(darkroom.store.subscribe, darkroom.store.state);
   const [shown, setShown] = useState<Shown>();
   const [doomed, setDoomed] = useState<ImageCard>();
@@ -35,18 +43,29 @@ export function App({ darkroom }: { darkroom: Darkroom }) {
     }),
     [copy, darkroom],
   );
+  const hash = useHash();
+  const account = state.session && <AccountMenu darkroom={darkroom} session={state.session} />;
+  if (isAtDesk(state, hash)) {
+    return (
+      <>
+        <Header session={state.session} account={account} />
+        <main className="main">
+          <Desk darkroom={darkroom} state={state} hash={hash} onCopy={copy} />
+        </main>
+        <Said said={state.said} />
+      </>
+    );
+  }
   const opened = state.listed || state.lost !== undefined;
+  const maySend = state.session?.scopes?.includes('images:write') !== false;
   const empty = state.cards.length === 0;
   return (
     <>
-      <Header session={state.session} />
+      <Header session={state.session} account={account} />
       <main className={empty ? 'main main-empty' : 'main'}>
         {state.lost && <LostNotice trouble={state.lost} onRetry={() => void darkroom.open()} />}
-        {opened ? (
-          <DropZone empty={empty} session={state.session} onFiles={take} onCopy={copy} />
-        ) : (
-          <p className="sheet-opening">Opening the darkroom…</p>
-        )}
+        {opened && maySend && <DropZone empty={empty} session={state.session} onFiles={take} onCopy={copy} />}
+        {!opened && <p className="sheet-opening">Opening the darkroom…</p>}
         <ContactSheet
           cards={state.cards}
           actions={actions}

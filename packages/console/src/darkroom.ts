@@ -1,4 +1,5 @@
-import type { SafelightClient } from '@safelight/sdk';
+import type { Image } from '@safelight/contract';
+import type { SafelightClient, UploadStorage } from '@safelight/sdk';
 import { Follows } from './follows.ts';
 import { isGone, PageSession } from './session.ts';
 import type { State } from './state.ts';
@@ -13,24 +14,32 @@ const RECONNECT_MS = 3_000;
 export class Darkroom {
   readonly uploads: Uploads;
   readonly store = new Store();
-  readonly #client: SafelightClient;
+  /** For the parts of the page that keep no state of their own here: keys, people, who is logged in. */
+  readonly client: SafelightClient;
+  /** Does `work`, and once more in a new session when the old one has ended; shows the log-in when there is none. */
+  readonly within = <T>(work: () => PromiseLike<T>): Promise<T> => this.#session.within(work);
   readonly #session: PageSession;
   readonly #follows: Follows;
   #reconnecting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: SafelightClient) {
-    this.#client = client;
+  constructor(client: SafelightClient, storage?: UploadStorage) {
+    this.client = client;
     this.#session = new PageSession(client, this.store);
     this.#follows = new Follows(client, this.#session, this.store);
-    this.uploads = new Uploads(client, this.#session, this.store, (image) => this.#follows.start(image));
+    const accepted = (image: Image) => this.#follows.start(image);
+    this.uploads = new Uploads({ client, session: this.#session, store: this.store, accepted, storage });
   }
 
   /** Opens the session and shows the latest pictures; again and again until that works. */
   async open(): Promise<void> {
     clearTimeout(this.#reconnecting);
     await this.#unlessLost(async () => {
-      await this.#session.open();
-      await this.#list(true);
+      if (!(await this.#session.open())) return;
+      this.uploads.tellInterrupted();
+      // Who looks after the bills sees no pictures.
+      if (this.store.state().session?.scopes?.includes('images:read') === false) {
+        this.store.dispatch({ type: 'listed', images: [], next: undefined, first: true });
+      } else await this.#list(true);
     });
   }
 
@@ -46,7 +55,7 @@ export class Darkroom {
     const { id } = card.image;
     this.store.dispatch({ type: 'deleting', key, deleting: true });
     try {
-      await this.#session.within(() => this.#client.images.delete(id));
+      await this.#session.within(() => this.client.images.delete(id));
     } catch (error) {
       if (!isGone(error)) {
         this.store.dispatch({ type: 'deleting', key, deleting: false });
@@ -70,7 +79,7 @@ export class Darkroom {
   async #list(first: boolean): Promise<void> {
     const { next }: State = this.store.state();
     const after = first ? undefined : next;
-    const page = await this.#session.within(() => this.#client.images.list({ limit: PAGE_IMAGES, after }));
+    const page = await this.#session.within(() => this.client.images.list({ limit: PAGE_IMAGES, after }));
     this.store.dispatch({ type: 'listed', images: page.images, next: page.next, first });
     for (const image of page.images) this.#follows.start(image);
   }

@@ -71,7 +71,7 @@ export class Follows {
     } else if (event.type === 'rendition.failed') {
       const { renditionId: id, cause } = event.data;
       this.#store.dispatch({ type: 'renditionChanged', imageId, rendition: { id, state: 'failed', cause } });
-    } else if (event.type === 'image.deleted') this.#forget(imageId);
+    } else if (event.type === 'image.deleted' || event.type === 'image.trashed') this.#forget(imageId);
   }
 
   /** The image itself tells the truth, whatever was heard. Whether nothing more will happen to it. */

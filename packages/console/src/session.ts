@@ -11,8 +11,16 @@ export class PageSession {
     this.#store = store;
   }
 
-  async open(): Promise<void> {
-    this.#store.dispatch({ type: 'opened', session: await this.#client.openSession() });
+  /** Whoever is logged in, or the page of this machine; else shows how to log in. @returns whether anybody is there. */
+  async open(): Promise<boolean> {
+    try {
+      this.#store.dispatch({ type: 'opened', session: await this.#client.openSession() });
+      return true;
+    } catch (error) {
+      if (!(error instanceof SafelightError) || error.code !== 'route_not_found') throw error;
+      this.#store.dispatch({ type: 'loggedOut', ways: await this.#client.session.ways() });
+      return false;
+    }
   }
 
   /** Does `work`, and once more in a new session when the old one has ended. */
@@ -21,7 +29,7 @@ export class PageSession {
       return await work();
     } catch (error) {
       if (!(error instanceof SafelightError) || error.status !== 401) throw error;
-      await this.open();
+      if (!(await this.open())) throw error;
       return work();
     }
   }

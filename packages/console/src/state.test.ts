@@ -12,6 +12,7 @@ const image = (id: string, state: 'pending' | 'ready' = 'pending'): Image => ({
   height: 3,
   frames: 1,
   state,
+  visibility: 'public',
   tags: [],
   createdAt: '2026-01-01T00:00:00Z',
   urls: {},

@@ -1,4 +1,4 @@
-import type { Image, Rendition, Session } from '@safelight/contract';
+import type { Image, Rendition, Session, WaysIn } from '@safelight/contract';
 import type { Trouble } from './words.ts';
 
 /**
@@ -32,6 +32,8 @@ export type Card = UploadCard | ImageCard;
 
 export interface State {
   readonly session: Session | undefined;
+  /** How to log in, while nobody is. */
+  readonly out: WaysIn | undefined;
   /** Why the page cannot speak to the service just now. */
   readonly lost: Trouble | undefined;
   /** Whether the first page of pictures has come. */
@@ -46,6 +48,7 @@ export interface State {
 
 export const EMPTY: State = {
   session: undefined,
+  out: undefined,
   lost: undefined,
   listed: false,
   loadingMore: false,
@@ -58,6 +61,7 @@ export type RenditionChange = { readonly id: string } & Partial<Omit<Rendition, 
 
 export type Action =
   | { readonly type: 'opened'; readonly session: Session }
+  | { readonly type: 'loggedOut'; readonly ways: WaysIn }
   | { readonly type: 'lost'; readonly trouble: Trouble }
   | { readonly type: 'loadingMore' }
   | {
@@ -82,7 +86,9 @@ export type Action =
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
     case 'opened':
-      return { ...state, session: action.session, lost: undefined };
+      return { ...state, session: action.session, out: undefined, lost: undefined };
+    case 'loggedOut':
+      return { ...EMPTY, out: action.ways };
     case 'lost':
       return { ...state, lost: action.trouble, loadingMore: false };
     case 'loadingMore':
@@ -102,7 +108,7 @@ export function reduce(state: State, action: Action): State {
 
 type CardAction = Exclude<
   Action,
-  { readonly type: 'opened' | 'lost' | 'loadingMore' | 'listed' | 'taken' | 'removed' | 'said' }
+  { readonly type: 'opened' | 'loggedOut' | 'lost' | 'loadingMore' | 'listed' | 'taken' | 'removed' | 'said' }
 >;
 
 function changed(card: Card, action: CardAction): Card {

@@ -1,5 +1,5 @@
 import type { Image } from '@safelight/contract';
-import { newIdempotencyKey, type SafelightClient } from '@safelight/sdk';
+import { newIdempotencyKey, type SafelightClient, type UploadProgress, type UploadStorage } from '@safelight/sdk';
 import type { PageSession } from './session.ts';
 import { createSlots } from './slots.ts';
 import type { UploadCard } from './state.ts';
@@ -8,8 +8,19 @@ import { boundText, troubleOf } from './words.ts';
 
 /** A browser opens six connections to one host (HTTP/1.1): with the two that follow images, these leave one free. */
 const UPLOADS_MAX = 3;
+/** What is longer goes in pieces, and can go on after a reload. */
+const WHOLE_BYTES_MAX = 4 * 2 ** 20;
 /** Files of one drop; each makes a card. */
 const FILES_MAX = 500;
+
+interface UploadsParts {
+  readonly client: SafelightClient;
+  readonly session: PageSession;
+  readonly store: Store;
+  readonly accepted: (image: Image) => void;
+  /** Remembers what was on its way when the page is gone. */
+  readonly storage: UploadStorage | undefined;
+}
 
 /** The queue of pictures on their way to the service. */
 export class Uploads {
@@ -17,15 +28,17 @@ export class Uploads {
   readonly #session: PageSession;
   readonly #store: Store;
   readonly #accepted: (image: Image) => void;
+  readonly #storage: UploadStorage | undefined;
   readonly #slot = createSlots(UPLOADS_MAX);
   readonly #sending = new Map<string, AbortController>();
   #taken = 0;
 
-  constructor(client: SafelightClient, session: PageSession, store: Store, accepted: (image: Image) => void) {
-    this.#client = client;
-    this.#session = session;
-    this.#store = store;
-    this.#accepted = accepted;
+  constructor(parts: UploadsParts) {
+    this.#client = parts.client;
+    this.#session = parts.session;
+    this.#store = parts.store;
+    this.#accepted = parts.accepted;
+    this.#storage = parts.storage;
   }
 
   take(files: readonly File[]): void {
@@ -36,6 +49,14 @@ export class Uploads {
     for (const { key, step } of cards) if (step === 'waiting') void this.#slot(() => this.#send(key));
     const left = files.length - cards.length;
     if (left > 0) this.#store.say(`The first ${FILES_MAX} were taken. Drop the other ${left} again.`);
+  }
+
+  /** A page cannot keep a file over a reload, but it knows which one was on its way. */
+  tellInterrupted(): void {
+    const [upload, ...others] = this.#storage ? this.#client.uploads.interrupted(this.#storage) : [];
+    if (!upload) return;
+    const more = others.length > 0 ? ` So do ${others.length} more.` : '';
+    this.#store.say(`Drop ${upload.filename ?? 'the file'} again: it goes on where it was.${more}`);
   }
 
   retry(key: string): void {
@@ -58,12 +79,12 @@ export class Uploads {
     const progressed = (bytesSent: number) => this.#store.dispatch({ type: 'progressed', key, bytesSent });
     progressed(0);
     try {
+      const { file, idempotencyKey } = card;
+      const sending = { signal: abort.signal, onProgress: ({ bytesSent }: UploadProgress) => progressed(bytesSent) };
       const image = await this.#session.within(() =>
-        this.#client.images.create(card.file, {
-          idempotencyKey: card.idempotencyKey,
-          signal: abort.signal,
-          onProgress: ({ bytesSent }) => progressed(bytesSent),
-        }),
+        file.size > WHOLE_BYTES_MAX
+          ? this.#client.uploads.resumable(file, { ...sending, storage: this.#storage })
+          : this.#client.images.create(file, { ...sending, idempotencyKey }),
       );
       this.#store.dispatch({ type: 'accepted', key, image });
       this.#accepted(image);

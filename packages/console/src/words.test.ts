@@ -60,7 +60,7 @@ describe('a refusal in plain words', () => {
   );
 
   test('falls back to what the service says about codes that the page does not know', () => {
-    expect(refusal({ code: 'scope_missing', detail: 'It needs images:write.' }).text).toBe('It needs images:write.');
+    expect(refusal({ code: 'request_invalid', detail: 'url: is no URL.' }).text).toBe('url: is no URL.');
   });
 });
 

@@ -75,6 +75,9 @@ export const exifSchema = z
   })
   .meta({ id: 'Exif' });
 
+export const VISIBILITIES = ['public', 'private'] as const;
+export const visibilitySchema = z.enum(VISIBILITIES);
+
 export const imageSchema = z
   .object({
     id: z.string(),
@@ -117,10 +120,19 @@ export const imageSchema = z
       .optional()
       .describe('64 bits (pHash): pictures that look alike differ in few of them.'),
     opaque: z.boolean().optional().describe('No pixel can be seen through.'),
-    state: z.enum(RENDITION_STATES).describe('`pending` while a rendition is; `failed` when one failed; else `ready`.'),
+    state: z
+      .enum([...RENDITION_STATES, 'trashed'])
+      .describe(
+        '`pending` while a rendition is; `failed` when one failed; else `ready`. `trashed`: its URLs answer 410.',
+      ),
+    trashedAt: z.iso.datetime().optional().describe('Of one in the trash.'),
+    erasesAt: z.iso.datetime().optional().describe('Until then it can be brought back.'),
+    visibility: visibilitySchema.describe('`private`: every delivery takes a signature that ends, or a token.'),
     tags: z.array(z.string()),
     createdAt: z.iso.datetime(),
-    urls: z.record(z.string(), z.url()).describe('Preset to absolute URL; every one works at once.'),
+    urls: z
+      .record(z.string(), z.url())
+      .describe('Preset to absolute URL; every one works at once, those of a private image for an hour.'),
     renditions: z.array(renditionSchema),
   })
   .meta({ id: 'Image' });
@@ -141,6 +153,8 @@ export const deletionSchema = z
     deletedAt: z.iso.datetime(),
     originalRemoved: z.boolean().describe('False while another image of the tenant has the same bytes.'),
     renditionsRemoved: z.int(),
+    erasesAt: z.iso.datetime().optional().describe('It is in the trash, and can be brought back until then.'),
+    erasure: z.string().optional().describe('What was erased has a receipt under this id: `GET /v1/erasures/{id}`.'),
   })
   .meta({ id: 'Deletion' });
 
@@ -152,6 +166,7 @@ export const tagSchema = z
   .refine((tag) => !tag.includes('\0'), 'must not contain NUL, which PostgreSQL cannot store');
 
 export type Problem = z.infer<typeof problemSchema>;
+export type Visibility = (typeof VISIBILITIES)[number];
 export type Exif = z.infer<typeof exifSchema>;
 export type Rendition = z.infer<typeof renditionSchema>;
 export type RenditionState = (typeof RENDITION_STATES)[number];

@@ -189,8 +189,14 @@ describe('a refusal', () => {
   });
 
   test('an abort also ends the wait between attempts', async () => {
-    const { client, seen } = await start([problem(503, 'overloaded', {}, { 'retry-after': '20' })]);
-    await expect(client.images.get('img_1', { signal: AbortSignal.timeout(50) })).rejects.toThrow(/timeout/);
+    const aborter = new AbortController();
+    const refuse: Answer = (request, response) => {
+      // Once the refusal is out, the client waits for twenty seconds.
+      response.once('finish', () => setTimeout(() => aborter.abort(new Error('no longer wanted')), 50));
+      problem(503, 'overloaded', {}, { 'retry-after': '20' })(request, response);
+    };
+    const { client, seen } = await start([refuse]);
+    await expect(client.images.get('img_1', { signal: aborter.signal })).rejects.toThrow('no longer wanted');
     expect(seen).toHaveLength(1);
   });
 });
@@ -319,5 +325,46 @@ describe('following an image', () => {
     };
     expect((await failure(first())).code).toBe('image_gone');
     expect((await failure(first())).code).toBe('answer_unreadable');
+  });
+});
+
+describe('what a client has seen', () => {
+  const [early, late] = ['000000010000000000000009', '00000001000000000000000A'];
+  const seenAs = (position: string) => answerJson(200, { id: 'img_1', images: [] }, { 'safelight-position': position });
+  const told = (seen: Seen[]) =>
+    seen.map(({ headers }) => [headers['safelight-position'] ?? '', headers.consistency ?? '']);
+
+  test('is sent along from then on, so that no node shows it anything older', async () => {
+    const { client, seen } = await start([seenAs(late), seenAs(early), seenAs(early)]);
+    await client.images.get('img_1');
+    await client.images.list();
+    await client.images.get('img_1', { consistency: 'strong' });
+    await client.images.list({ consistency: 'strong' });
+    expect(told(seen)).toEqual([
+      ['', ''],
+      [late, ''],
+      [late, 'strong'],
+      [late, 'strong'],
+    ]);
+    expect(seen[3]?.url).toBe('/v1/images');
+  });
+
+  test('in an event has the next answer show everything', async () => {
+    const { client, seen } = await start([
+      seenAs(early),
+      (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write('id: 1\nevent: rendition.ready\ndata: {"type":"rendition.ready"}\n\n');
+      },
+      seenAs(late),
+    ]);
+    await client.images.get('img_1');
+    for await (const _ of client.images.follow('img_1')) break;
+    await client.images.get('img_1');
+    await client.images.get('img_1');
+    expect(told(seen).slice(2)).toEqual([
+      [early, 'strong'],
+      [late, ''],
+    ]);
   });
 });

@@ -58,6 +58,7 @@ export async function* followImage(
       for (const event of parser.push(text)) {
         if (event.id !== '') lastEventId = event.id;
         const told = imageEvent(event, response);
+        transport.unsettle();
         yield told;
         if (told.type === 'image.deleted') return;
       }

@@ -1,21 +1,27 @@
 import {
+  type Consistency,
   canonicalTransformation,
   type Deletion,
   type Explanation,
   type Image,
+  type ImageChange,
+  type ImageImport,
   type ImagePage,
   type RenditionState,
   type Transformation,
+  type Visibility,
 } from '@safelight/contract';
 import { answerUnreadable } from './errors.ts';
 import { type FollowOptions, followImage, type ImageEvent } from './follow.ts';
-import type { Transport } from './transport.ts';
+import type { Call, Send, Transport } from './transport.ts';
 import { contentType, isRepeatable, type OnProgress, type UploadBody, uploadSend } from './upload.ts';
 
 export interface CreateOptions {
   /** For raw bodies; a form tells its own. A `File` brings its name along. */
   readonly filename?: string | undefined;
   readonly tags?: readonly string[] | undefined;
+  /** Absent: as the tenant's settings have it. */
+  readonly visibility?: Visibility | undefined;
   /** One is made up when none is given, so that an upload can be repeated and still makes one image. */
   readonly idempotencyKey?: string | undefined;
   /** Seconds to wait for the renditions, at most 30. */
@@ -23,6 +29,8 @@ export interface CreateOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export type ImportOptions = Pick<CreateOptions, 'wait' | 'idempotencyKey' | 'signal'>;
 
 export interface ListOptions {
   /** Images of one page, 1 to 200. */
@@ -34,11 +42,24 @@ export interface ListOptions {
   /** ISO 8601. */
   readonly since?: string | undefined;
   readonly until?: string | undefined;
+  /** What is in the trash, alone or with the others. */
+  readonly trash?: 'only' | 'with' | undefined;
+  /** `strong`: with everything that was committed before. Else at least as new as what this client has seen. */
+  readonly consistency?: Consistency | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface DeleteOptions extends CallOptions {
+  readonly erase?: boolean | undefined;
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** `strong`: with everything that was committed before. Else at least as new as what this client has seen. */
+  readonly consistency?: Consistency | undefined;
 }
 
 /** One page when awaited; every image of every page when iterated. */
@@ -50,12 +71,19 @@ export interface ImageList extends PromiseLike<ImagePage>, AsyncIterable<Image> 
 export interface Images {
   /** Sends a picture. Its URLs work as soon as this resolves; its renditions may still be `pending`. */
   create(body: UploadBody, options?: CreateOptions): Promise<Image>;
+  /** Has the service fetch a picture from a host that the tenant's settings allow. */
+  import(wish: ImageImport, options?: ImportOptions): Promise<Image>;
   /** Newest first. */
   list(options?: ListOptions): ImageList;
-  get(id: string, options?: CallOptions): Promise<Image>;
-  delete(id: string, options?: CallOptions): Promise<Deletion>;
+  get(id: string, options?: ReadOptions): Promise<Image>;
+  /** Changes who may see it, or its tags; what is absent stays. */
+  change(id: string, change: ImageChange, options?: CallOptions): Promise<Image>;
+  /** To the trash, where the tenant has one; `erase` past it or out of it, which cannot be taken back. */
+  delete(id: string, options?: DeleteOptions): Promise<Deletion>;
+  /** Brings it back from the trash. */
+  restore(id: string, options?: CallOptions): Promise<Image>;
   /** How a rendition is made, what that is predicted to cost, and what it did cost if it was made; makes nothing. */
-  explain(id: string, transformation: Transformation, options?: CallOptions): Promise<Explanation>;
+  explain(id: string, transformation: Transformation, options?: ReadOptions): Promise<Explanation>;
   /** See {@link followImage}. */
   follow(id: string, options?: FollowOptions): AsyncIterable<ImageEvent>;
 }
@@ -66,11 +94,26 @@ const IMAGES_PATH = '/v1/images';
 export function createImages(transport: Transport): Images {
   return {
     create: (body, options = {}) => createImage(transport, body, options),
+    import: (wish, { wait, signal, idempotencyKey = newIdempotencyKey() } = {}) =>
+      json<Image>(transport, {
+        method: 'POST',
+        path: IMAGES_PATH,
+        query: { wait },
+        headers: { 'idempotency-key': idempotencyKey },
+        body: wish,
+        repeatable: true,
+        signal,
+      }),
     list: (options = {}) => listImages(transport, options),
     get: (id, options) => json<Image>(transport, { method: 'GET', path: imagePath(id), ...options }),
+    change: (id, body, options) => json<Image>(transport, { method: 'PATCH', path: imagePath(id), body, ...options }),
     // A repeated deletion whose first answer was lost finds the image gone: that is what was wanted, but the receipt is
     // lost with it, so the error stands.
-    delete: (id, options) => json<Deletion>(transport, { method: 'DELETE', path: imagePath(id), ...options }),
+    delete: (id, { erase, signal } = {}) => {
+      const query = { erase: erase ? 'now' : undefined };
+      return json<Deletion>(transport, { method: 'DELETE', path: imagePath(id), query, signal });
+    },
+    restore: (id, options) => json<Image>(transport, { method: 'POST', path: `${imagePath(id)}/restore`, ...options }),
     explain: (id, transformation, options) => {
       const query = Object.fromEntries(new URLSearchParams(canonicalTransformation(transformation)));
       return json<Explanation>(transport, { method: 'GET', path: `${imagePath(id)}/explain`, query, ...options });
@@ -88,6 +131,7 @@ async function createImage(transport: Transport, body: UploadBody, options: Crea
       query: {
         filename: body instanceof FormData ? undefined : filename,
         tags: options.tags?.length ? options.tags.join(',') : undefined,
+        visibility: options.visibility,
         wait: options.wait,
       },
       headers: {
@@ -102,9 +146,9 @@ async function createImage(transport: Transport, body: UploadBody, options: Crea
   return readJson<Image>(response);
 }
 
-function listImages(transport: Transport, { signal, ...query }: ListOptions): ImageList {
+function listImages(transport: Transport, { signal, consistency, ...query }: ListOptions): ImageList {
   const page = (after: string | undefined) =>
-    json<ImagePage>(transport, { method: 'GET', path: IMAGES_PATH, query: { ...query, after }, signal });
+    json<ImagePage>(transport, { method: 'GET', path: IMAGES_PATH, query: { ...query, after }, consistency, signal });
 
   async function* pages(): AsyncGenerator<ImagePage, void, void> {
     let after = query.after;
@@ -127,16 +171,21 @@ function listImages(transport: Transport, { signal, ...query }: ListOptions): Im
   };
 }
 
-interface JsonCall {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
-  readonly signal?: AbortSignal | undefined;
+interface JsonCall extends Omit<Call, 'repeatable'> {
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Absent: everything but a POST that carries a body, which may make something each time. */
+  readonly repeatable?: boolean | undefined;
 }
 
-/** Calls that can be repeated at will, answered in JSON. */
-export async function json<T>(transport: Transport, call: JsonCall): Promise<T> {
-  return readJson<T>(await transport.call({ ...call, repeatable: true }));
+/** A call that is answered in JSON. */
+export async function json<T>(transport: Transport, { body, repeatable, ...call }: JsonCall): Promise<T> {
+  const isRepeatable = repeatable ?? (call.method !== 'POST' || body === undefined);
+  if (body === undefined) return readJson<T>(await transport.call({ ...call, repeatable: isRepeatable }));
+  const headers = { ...call.headers, 'content-type': 'application/json' };
+  const send: Send = ({ signal, ...one }) =>
+    transport.fetch(one.url, { ...one, body: JSON.stringify(body), ...(signal && { signal }) });
+  return readJson<T>(await transport.call({ ...call, headers, repeatable: isRepeatable }, send));
 }
 
 async function readJson<T>(response: Response): Promise<T> {

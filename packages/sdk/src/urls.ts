@@ -4,8 +4,8 @@ import { type AutoWish, type ClientHint, canonicalTransformation, type Transform
 export interface ImageAddress {
   /** Where Safelight, or the CDN in front of it, answers, such as `https://images.example.org`. */
   readonly baseUrl: string | URL;
-  /** The tenant's short name. */
-  readonly tenant: string;
+  /** The tenant's short name; absent: `baseUrl` is a domain of the tenant, whose URLs do not name it. */
+  readonly tenant?: string | undefined;
   /** The image's id. */
   readonly image: string;
 }
@@ -47,6 +47,25 @@ export async function signUrl(
   options: UrlOptions = {},
 ): Promise<string> {
   const [url = ''] = await signPaths(address, [pathOf(address, transformation, options)]);
+  return url;
+}
+
+/**
+ * The URL of a preset's picture or of the `original`, signed: those of a private image take that, and an end.
+ * @throws TypeError when the key has not 32 bytes.
+ */
+export async function signPresetUrl(
+  address: SignedAddress,
+  preset: string,
+  { v, expires, dl }: Pick<UrlOptions, 'v' | 'expires' | 'dl'> = {},
+): Promise<string> {
+  const query = [
+    v === undefined ? '' : `v=${encodeURIComponent(v)}`,
+    expires === undefined ? '' : `expires=${secondsOf(expires)}`,
+    dl === undefined ? '' : `dl=${encodeURIComponent(dl)}`,
+  ].filter((part) => part !== '');
+  const path = `${imagePathOf(address)}/${encodeURIComponent(preset)}`;
+  const [url = ''] = await signPaths(address, [query.length > 0 ? `${path}?${query.join('&')}` : path]);
   return url;
 }
 
@@ -94,33 +113,48 @@ function baseOf({ baseUrl }: ImageAddress): string {
 }
 
 /** Path and query as Safelight sees them: what is signed. */
-function pathOf({ tenant, image }: ImageAddress, transformation: Transformation, options: UrlOptions): string {
+function pathOf(address: ImageAddress, transformation: Transformation, options: UrlOptions): string {
   const { auto = [], ch = [], v, expires, dl } = options;
-  const seconds = expires instanceof Date ? Math.floor(expires.getTime() / 1_000) : expires;
   const query = [
     canonicalTransformation(transformation),
     auto.length === 0 ? '' : `auto=${auto.join(',')}`,
     ch.length === 0 ? '' : `ch=${ch.join(',')}`,
     v === undefined ? '' : `v=${encodeURIComponent(v)}`,
-    seconds === undefined ? '' : `expires=${seconds}`,
+    expires === undefined ? '' : `expires=${secondsOf(expires)}`,
     dl === undefined ? '' : `dl=${encodeURIComponent(dl)}`,
   ].filter((part) => part !== '');
-  const path = `/i/${encodeURIComponent(tenant)}/${encodeURIComponent(image)}`;
+  const path = imagePathOf(address);
   return query.length > 0 ? `${path}?${query.join('&')}` : path;
+}
+
+function imagePathOf({ tenant, image }: ImageAddress): string {
+  const path = `/${encodeURIComponent(image)}`;
+  return tenant === undefined ? path : `/i/${encodeURIComponent(tenant)}${path}`;
+}
+
+/** Seconds since 1970. */
+export function secondsOf(time: Date | number): number {
+  return time instanceof Date ? Math.floor(time.getTime() / 1_000) : time;
 }
 
 const KEY_BYTES = 32;
 
 async function signPaths(address: SignedAddress, paths: readonly string[]): Promise<string[]> {
-  const bytes = typeof address.key === 'string' ? decodeBase64Url(address.key) : Uint8Array.from(address.key);
+  const base = baseOf(address);
+  const signatures = await signText(address.key, paths);
+  return paths.map((path, index) => `${base}${path}${path.includes('?') ? '&' : '?'}s=${signatures[index]}`);
+}
+
+/** HMAC-SHA-256 of each text, in base64url. @throws TypeError when the key has not 32 bytes. */
+export async function signText(secret: string | Uint8Array, texts: readonly string[]): Promise<string[]> {
+  const bytes = typeof secret === 'string' ? decodeBase64Url(secret) : Uint8Array.from(secret);
   if (bytes.length !== KEY_BYTES) throw new TypeError(`a URL key has ${KEY_BYTES} bytes, not ${bytes.length}`);
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign']);
-  const base = baseOf(address);
   return Promise.all(
-    paths.map(async (path) => {
-      const signature = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(path));
-      return `${base}${path}${path.includes('?') ? '&' : '?'}s=${encodeBase64Url(new Uint8Array(signature))}`;
+    texts.map(async (text) => {
+      const signature = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(text));
+      return encodeBase64Url(new Uint8Array(signature));
     }),
   );
 }

@@ -5,28 +5,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
+import { logOfPostgres, observeDatabase } from './compose/congestion.ts';
 import { proxyOf } from './compose/database-proxy.ts';
 import { drainNode, joinFleet } from './compose/fleet.ts';
 import { holdRemovals } from './compose/held-removals.ts';
 import { claimObjects } from './compose/installation.ts';
+import { startJanitors } from './compose/janitor.ts';
 import { openObjectStore } from './compose/object-store.ts';
+import { oidcOf } from './compose/people.ts';
+import { countRequests } from './compose/request-counts.ts';
 import { startScaler } from './compose/scaler.ts';
 import { startSealer } from './compose/sealing.ts';
 import { type Config, isLoopback } from './config.ts';
 import { systemClock } from './core/clock.ts';
 import { isId, newId } from './core/ids.ts';
-import { isArchiveFailure } from './db/embedded/archive.ts';
 import { acquireFolderLock } from './db/embedded/lock.ts';
 import { type OpenedDatabase, openDatabase } from './db/open.ts';
 import { EventHub, type Sealer } from './events/index.ts';
 import type { HttpDeps } from './http/index.ts';
+import { fetchesOutside, textsByServers } from './outbound/index.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import { BOUNDS_DEFAULT, detectIsolation, type Isolation, RenditionWaiters } from './renditions/index.ts';
 import { type ApiRole, startApiRole } from './roles/api.ts';
 import type { Heartbeat } from './roles/heartbeat.ts';
-import { startJanitorRole } from './roles/janitor.ts';
 import { Prober } from './roles/prober.ts';
-import { startPurger } from './roles/purger.ts';
 import { createReadiness } from './roles/readiness.ts';
 import type { ScalerRole } from './roles/scaler.ts';
 import { startWorkerRole, type WorkerRole } from './roles/worker.ts';
@@ -35,12 +37,33 @@ import { DEMO_TENANT, provisionDemo } from './tenants/index.ts';
 import { readVersion } from './version.ts';
 
 export { backUp } from './compose/backup.ts';
+export { claimDomain, giveUpDomain, readDomains } from './compose/domains.ts';
+export { readErasures, readReceipt, verifyErasure } from './compose/erasure-tools.ts';
 export { drainMs } from './compose/fleet.ts';
 export { readOwnTrace } from './compose/own-trace.ts';
+export {
+  createTenantKey,
+  inviteToTenant,
+  listTenantKeys,
+  listTenantPeople,
+  removeFromTenant,
+  resetPersonPassword,
+  revokeTenantKey,
+  rotateTenantKey,
+} from './compose/people.ts';
 export { restoreBackup } from './compose/restore.ts';
 export { scrub } from './compose/scrub.ts';
+export { exportTenantTo, importTenantFrom } from './compose/tenant-archive.ts';
 export {
-  addTenant,
+  alterTenant,
+  makeTenant,
+  moveTenant,
+  readPlans,
+  readTenant,
+  readTenants,
+  writePlan,
+} from './compose/tenants.ts';
+export {
   createOperatorKey,
   listTenantUrlKeys,
   migrateDatabase,
@@ -50,10 +73,9 @@ export {
   retryDeadJob,
   rotateTenantUrlKey,
   setKeepLocation,
-  setTenantIiif,
-  setTenantUnsignedUrls,
   verifyLog,
 } from './compose/tools.ts';
+export { readTenantUsage, recount } from './compose/usage-tools.ts';
 
 /** A running node. */
 export interface SafelightNode {
@@ -111,7 +133,7 @@ export async function startNode(config: Config, log: Logger): Promise<SafelightN
 
 async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Promise<SafelightNode> {
   const parts = await openParts(config, log, undo);
-  const { opened, store, metrics } = parts;
+  const { opened } = parts;
   const demoKey = opened.isEmbedded
     ? await provisionDemo(opened.database, systemClock, config.SAFELIGHT_DATA)
     : undefined;
@@ -123,11 +145,7 @@ async function start(config: Config, log: Logger, undo: Undo[], end: Undo): Prom
   if (config.SAFELIGHT_ROLES.has('worker')) workers = await startWorkers(parts);
   if (config.SAFELIGHT_ROLES.has('scaler')) scaler = startScaler(config, { ...parts, database: opened.database });
   if (config.SAFELIGHT_ROLES.has('janitor')) {
-    const janitor = startJanitorRole({ database: opened.database, store, clock: systemClock, log, metrics });
-    undo.push(() => janitor.stop());
-    const { SAFELIGHT_PURGE_URL: url, SAFELIGHT_PURGE_TOKEN: token } = config;
-    const purger = url && startPurger({ database: opened.database, clock: systemClock, log, metrics, url, token });
-    if (purger) undo.push(() => purger.stop());
+    undo.push(...startJanitors(config, { ...parts, database: opened.database }));
   }
   let api: ApiRole | undefined;
   await parts.consoleBuilt;
@@ -157,22 +175,24 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
   undo.push(() => lock.release());
   // Beside the start of the database; behind the lock, so that a refused second start leaves the page alone.
   const consoleBuilt = config.SAFELIGHT_ROLES.has('api') ? buildConsole(log) : Promise.resolve();
+  const metrics = createMetrics();
   const opened = await openDatabase({
     url: config.DATABASE_URL,
     proxy: proxyOf(config),
     dataDirectory: data,
     connectionsMax: config.SAFELIGHT_DATABASE_CONNECTIONS,
+    readerLagMsMax: config.SAFELIGHT_DATABASE_LAG_SECONDS * 1000,
     archive: config.SAFELIGHT_ARCHIVE,
-    log: (line) => log[isArchiveFailure(line) ? 'warn' : 'debug']({ postgres: line }, 'postgres'),
+    log: logOfPostgres(log, metrics),
     onError: (error) => log.warn({ err: error }, 'a database connection failed'),
     onNews: (news) => log.warn(news),
+    observer: observeDatabase(metrics),
   });
   undo.push(() => opened.close());
   const { database } = opened;
-  const store = holdRemovals(await openObjectStore(config), database);
+  const store = holdRemovals(await openObjectStore(config, metrics), database);
   await claimObjects(database, store);
   const nodeId = await readNodeId(data);
-  const metrics = createMetrics();
   const heartbeat = await joinFleet(config, { database, log, metrics, nodeId });
   undo.push(() => heartbeat.stop());
   const onError = (error: Error) => log.warn({ err: error }, 'the event log will try again');
@@ -210,6 +230,7 @@ function startWorkers(parts: Parts): Promise<WorkerRole> {
     ...parts,
     database: opened.database,
     clock: systemClock,
+    supervisors: () => parts.heartbeat.supervisors,
     workers: config.SAFELIGHT_WORKERS,
     memoryBytes: config.SAFELIGHT_MEMORY,
     rssBytesMax: config.SAFELIGHT_WORKER_MEMORY,
@@ -249,7 +270,10 @@ async function startFront(
     metrics,
     limits: limitsOf(config),
     version: readVersion(),
-    probe: (objectKey) => prober.probe(objectKey),
+    counts: countRequests({ ...parts, database: opened.database }, undo),
+    outside: fetchesOutside({ opened: config.SAFELIGHT_OUTBOUND_ALLOW }),
+    texts: textsByServers,
+    probe: (objectKey, signal) => prober.probe(objectKey, signal),
     hint: (what) => (what === 'jobs' ? workers?.hint() : sealer?.hint()),
     reserve: () => workers?.reserve(),
     readiness: createReadiness({
@@ -262,6 +286,8 @@ async function startFront(
       workers,
     }),
     publicTenant: publicTenantOf(config, opened.isEmbedded),
+    oidc: oidcOf(config),
+    trustedProxies: config.SAFELIGHT_TRUSTED_PROXIES,
     publicUrl: config.SAFELIGHT_PUBLIC_URL,
     draining: parts.draining.signal,
     closing,

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { OUTBOUND_SETTINGS } from './config/outbound.ts';
 import { ConfigError, integer, optional, type Setting, text } from './config/parse.ts';
+import { checkPeople, PEOPLE_SETTINGS } from './config/people.ts';
 import { checkScaler, SCALER_SETTINGS } from './config/scaler.ts';
 
 export { ConfigError } from './config/parse.ts';
@@ -55,9 +57,17 @@ export const SETTINGS = {
     },
   },
   SAFELIGHT_DATABASE_CONNECTIONS: {
-    about: 'Connections of this node at most.',
+    about: 'Connections of this node at most; to each host of a cluster.',
     fallback: '16',
     parse: integer(2, 500),
+  },
+  SAFELIGHT_DATABASE_LAG_SECONDS: {
+    about:
+      'Of a cluster: seconds that a standby may be behind the writer and still serve reads; what a caller has seen or ' +
+      'written he reads whatever this says. Hosts are asked once a second. 0: all reads go to the writer, as they do ' +
+      'behind a proxy.',
+    fallback: '5',
+    parse: integer(0, 300),
   },
   SAFELIGHT_OBJECTS: {
     about:
@@ -177,6 +187,8 @@ export const SETTINGS = {
     fallback: '1024',
     parse: integer(0, 1_000_000_000),
   },
+  ...PEOPLE_SETTINGS,
+  ...OUTBOUND_SETTINGS,
   SAFELIGHT_WAIT_SECONDS: {
     about: 'Seconds that the GET of a pending rendition waits.',
     fallback: '10',
@@ -287,6 +299,7 @@ export function loadConfig(overrides: Env = {}, environment: Env = process.env):
   });
   const unknown = Object.keys(env).filter((name) => name.startsWith('SAFELIGHT_') && !isKnown(name));
   const config = Object.fromEntries(entries) as Config;
+  checkPeople(config);
   checkScaler(config);
   return { config, unknown, given };
 }

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { explanationSchema } from '../explanation.ts';
 import { PARAMETERS } from '../transformation.ts';
 import { DELIVERY_HEADERS } from './delivery-headers.ts';
+import { PREFER } from './prefer.ts';
+import { readHeaders } from './reads.ts';
 import { route } from './route.ts';
 
 const DELIVERED = [
@@ -17,12 +19,21 @@ const DELIVERED = [
 const ADDRESS = { tenant: z.string().max(64), image: z.string().max(64) };
 const DELIVERY_ERRORS = [
   'request_invalid',
+  'format_not_allowed',
+  'tenant_suspended',
+  'tenant_gone',
+  'feature_not_in_plan',
+  'rate_limited',
+  'quota_exceeded',
+  'storage_quota_exceeded',
   'signature_invalid',
   'image_not_found',
   'image_gone',
   'range_not_satisfiable',
   'rendition_failed',
+  'budget_exhausted',
   'rendition_pending',
+  'deadline_passed',
   'overloaded',
   'database_unavailable',
   'storage_unavailable',
@@ -35,9 +46,12 @@ export const deliverPreset = route({
   summary: 'A rendition, as soon as it is ready; `original` needs the signature that the API hands out.',
   scope: undefined,
   params: z.object({ ...ADDRESS, preset: z.string().max(64) }),
+  headers: z.object(PREFER),
   query: z.object({
     v: z.string().max(64).optional().describe("The rendition's version; makes the answer immutable."),
-    s: z.string().max(64).optional().describe('Signature over path and query.'),
+    s: z.string().max(64).optional().describe('Signature over path and query; `original` and private images take one.'),
+    expires: z.string().max(11).optional().describe('Until when the URL is good, in seconds since 1970.'),
+    t: z.string().max(4_096).optional().describe('A delivery token in place of the signature.'),
   }),
   responses: { 200: DELIVERED, 206: DELIVERED },
   answerHeaders: DELIVERY_HEADERS,
@@ -85,6 +99,10 @@ export const DELIVERY_PARAMETERS = {
       'Answers with the plan and its cost instead of the picture, and makes nothing; takes a key with the scope `images:read` instead of a signature.',
     allowed: '1',
   },
+  t: {
+    about: 'A delivery token in place of the signature; the last parameter.',
+    allowed: 'once, as the last parameter: a token as `POST /v1/delivery-tokens` makes it',
+  },
   s: {
     about: 'Signature over path and query; the last parameter.',
     allowed: 'once, as the last parameter: 43 characters of base64url',
@@ -101,6 +119,7 @@ export const deliverOpen = route({
   summary: 'Any rendition, made when it is asked for first; signed unless the tenant allows unsigned ones.',
   scope: undefined,
   params: z.object(ADDRESS),
+  headers: z.object(PREFER),
   query: z.object(
     Object.fromEntries(
       [
@@ -121,6 +140,7 @@ export const explainRendition = route({
   summary: 'What a rendition takes: its plan, what it was predicted to cost and what it did; makes nothing.',
   scope: 'images:read',
   params: z.object({ id: z.string().max(64) }),
+  headers: readHeaders,
   query: z.object(
     Object.fromEntries(
       Object.entries(PARAMETERS).map(([name, { about, allowed }]) => [name, unread(`${about} Takes ${allowed}.`)]),
@@ -131,6 +151,7 @@ export const explainRendition = route({
     'key_missing',
     'key_invalid',
     'scope_missing',
+    'rate_limited',
     'request_invalid',
     'image_not_found',
     'image_gone',

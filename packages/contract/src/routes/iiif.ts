@@ -1,9 +1,19 @@
 import { z } from 'zod';
 import { DELIVERY_HEADERS } from './delivery-headers.ts';
+import { PREFER } from './prefer.ts';
 import { route } from './route.ts';
 
 const IMAGE = { image: z.string().max(64) };
-const FOUND_ERRORS = ['image_not_found', 'image_gone', 'database_unavailable'] as const;
+const FOUND_ERRORS = [
+  'tenant_suspended',
+  'tenant_gone',
+  'feature_not_in_plan',
+  'rate_limited',
+  'quota_exceeded',
+  'image_not_found',
+  'image_gone',
+  'database_unavailable',
+] as const;
 const LINK = 'The level of compliance, `rel="profile"`';
 
 export const iiifBase = route({
@@ -46,15 +56,20 @@ export const iiifImage = route({
     rotation: part('0, 90, 180 or 270; with `!` before it to mirror first.'),
     file: part('`{quality}.{format}`: default, color or gray; jpg, png, webp, gif, tif or avif.'),
   }),
+  headers: z.object(PREFER),
   responses: { 200: DELIVERED, 206: DELIVERED },
   answerHeaders: { ...DELIVERY_HEADERS, link: `${LINK}, and the canonical URL of the answer, \`rel="canonical"\`.` },
   errors: [
     ...FOUND_ERRORS,
     'request_invalid',
+    'format_not_allowed',
     'iiif_not_listed',
     'range_not_satisfiable',
     'rendition_failed',
+    'budget_exhausted',
+    'storage_quota_exceeded',
     'rendition_pending',
+    'deadline_passed',
     'overloaded',
     'storage_unavailable',
   ],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readHeaders } from './reads.ts';
 import { route } from './route.ts';
 
 const PAGE_NODES_MAX = 1_000;
@@ -33,6 +34,7 @@ export const listNodes = route({
   path: '/v1/admin/nodes',
   summary: 'The nodes of the installation, in the order of their first start; those that are gone for an hour more.',
   scope: 'admin',
+  headers: readHeaders,
   query: z.object({
     limit: z.coerce.number().int().min(1).max(PAGE_NODES_MAX).default(PAGE_NODES_MAX),
     after: z.string().max(64).optional().describe('The cursor `next` of the page before.'),

@@ -20,6 +20,7 @@ export const purge = route({
     'key_missing',
     'key_invalid',
     'scope_missing',
+    'tenant_suspended',
     'origin_refused',
     'request_invalid',
     'image_not_found',

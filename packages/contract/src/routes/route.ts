@@ -6,7 +6,7 @@ import type { Scope } from '../scopes.ts';
 /** One operation of the API: the single source of the server's schemas, the SDK's types and the reference. */
 export interface RouteContract {
   readonly id: string;
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Parameters in braces, as OpenAPI writes them. */
   readonly path: string;
   readonly summary: string;
@@ -15,7 +15,9 @@ export interface RouteContract {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
-  /** Media types of the request body that the route takes. */
+  /** Of a request body in JSON; a schema of its own answers 400, another media type 415. */
+  readonly body?: z.ZodType;
+  /** Media types of the request body that the route takes otherwise. */
   readonly bodies?: readonly string[];
   /** Status to schema, or to the media types of bytes. */
   readonly responses: Readonly<Record<number, z.ZodType | readonly string[]>>;

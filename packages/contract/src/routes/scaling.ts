@@ -1,30 +1,7 @@
 import { z } from 'zod';
+import { SCALING_BOUNDS, SCALING_REASONS, type ScalingBound, type ScalingReason } from '../scaling.ts';
+import { readHeaders } from './reads.ts';
 import { route } from './route.ts';
-
-/** Why the fleet should have the size that a decision asks for: a closed set. */
-export const SCALING_REASONS = {
-  steady: 'As many workers as are needed, within the margins.',
-  backlog: 'Up: what waits would not be done within the objective.',
-  arrivals: 'Up: what arrives keeps the fleet busier than the policy allows.',
-  late: 'Up: jobs wait beyond the objective although the prediction says that the fleet suffices.',
-  below_min: 'Up: fewer than the least.',
-  surplus: 'Down: fewer suffice, with a margin.',
-  cooling_down: 'Fewer would suffice, but the last change is too recent.',
-  over_bound: 'Down: a bound lies below what runs.',
-  cpu_high: 'Up, of the CPU threshold that `safelight plan` compares with.',
-  cpu_low: 'Down, of that threshold.',
-  fixed: 'Of the fixed fleet that `safelight plan` compares with.',
-} as const;
-export type ScalingReason = keyof typeof SCALING_REASONS;
-
-/** Which bounds cut a decision. Where the least and a ceiling contradict each other, the ceiling wins. */
-const SCALING_BOUNDS = {
-  min: 'The least number of workers.',
-  max: 'The greatest number of workers.',
-  cost: 'The ceiling of the cost per hour; draining workers still cost.',
-  database_connections: 'The connections that the database has left.',
-} as const;
-export type ScalingBound = keyof typeof SCALING_BOUNDS;
 
 const PAGE_DECISIONS_MAX = 500;
 
@@ -37,6 +14,7 @@ const observationsSchema = z
     jobsQueued: z.int(),
     waitSecondsOldest: byLane.describe('The longest wait so far.'),
     workSecondsArriving: z.number().describe('CPU seconds asked for per second, over about the last minute.'),
+    workSecondsArrivingBatch: z.number().optional().describe('Of it, what came into `batch`.'),
     workSecondsPerSecond: z.number().describe('Of that work, what a busy worker really does per second.'),
     workersReady: z.int(),
     workersStarting: z.int(),
@@ -47,6 +25,10 @@ const observationsSchema = z
     databaseConnectionsUsed: z.int(),
     databaseConnectionsMax: z.int(),
     connectionsPerWorker: z.number(),
+    claimsPerWorker: z
+      .number()
+      .optional()
+      .describe('Claims per second that the upkeep of a worker takes of the queue.'),
     secondsSinceUp: orForever.describe('Since more workers were asked for; null: never.'),
     secondsSinceDown: orForever.describe('Since fewer were asked for; null: never.'),
   })
@@ -59,6 +41,7 @@ const policySchema = z
     waitSecondsObjective: byLane.describe('How long a job of each lane may wait.'),
     costPerHourMax: orForever.describe('null: no ceiling.'),
     databaseConnectionsReserved: z.int(),
+    claimsPerSecondMax: orForever.optional().describe('Jobs that the database can hand out; null: no bound.'),
     busyShareMax: z.number(),
     busyShareAfterDown: z.number(),
     coolDownSeconds: z.number(),
@@ -76,7 +59,9 @@ const decisionSchema = z
     workers: z.int().describe('How many should be.'),
     workersNeeded: z.int().describe('What the signal alone asked for, before slowness and bounds.'),
     reason: z.enum(Object.keys(SCALING_REASONS) as [ScalingReason, ...ScalingReason[]]),
-    cutBy: z.array(z.enum(Object.keys(SCALING_BOUNDS) as [ScalingBound, ...ScalingBound[]])),
+    cutBy: z
+      .array(z.enum(Object.keys(SCALING_BOUNDS) as [ScalingBound, ...ScalingBound[]]))
+      .describe('Bounds below what was wanted, the tightest first.'),
     drainSeconds: orForever.describe(
       'Until the ready workers have done what waits in `live` and `normal`; null: never.',
     ),
@@ -114,6 +99,7 @@ export const getScaling = route({
   path: '/v1/admin/scaling',
   summary: 'What the autoscaler decided, on what it saw and why; the policy, and who decides.',
   scope: 'admin',
+  headers: readHeaders,
   query: z.object({
     limit: z.coerce.number().int().min(1).max(PAGE_DECISIONS_MAX).default(50),
     before: z

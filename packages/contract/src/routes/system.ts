@@ -41,25 +41,3 @@ export const metrics = route({
   responses: { 200: ['text/plain'] },
   errors: [],
 });
-
-/** What the page at `/` needs to know before anybody has logged in. */
-export const sessionSchema = z
-  .object({
-    tenant: z.string(),
-    version: z.string(),
-    uploadBytesMax: z.int(),
-    pixelsMax: z.int(),
-  })
-  .meta({ id: 'Session' });
-
-export const session = route({
-  id: 'session',
-  method: 'POST',
-  path: '/v1/session',
-  summary: 'Opens the session of the loopback page: a cookie that acts for the public tenant on this machine.',
-  scope: undefined,
-  responses: { 200: sessionSchema },
-  errors: ['origin_refused', 'route_not_found'],
-});
-
-export type Session = z.infer<typeof sessionSchema>;

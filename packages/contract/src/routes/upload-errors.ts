@@ -1,5 +1,11 @@
 /** What any upload may be answered, whatever its route. */
 export const UPLOAD_ERRORS = [
+  'tenant_suspended',
+  'feature_not_in_plan',
+  'budget_exhausted',
+  'rate_limited',
+  'quota_exceeded',
+  'storage_quota_exceeded',
   'image_missing',
   'image_invalid',
   'image_too_large',
@@ -8,6 +14,7 @@ export const UPLOAD_ERRORS = [
   'upload_incomplete',
   'upload_timeout',
   'overloaded',
+  'deadline_passed',
   'database_unavailable',
   'storage_unavailable',
   'storage_full',

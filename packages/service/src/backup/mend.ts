@@ -4,7 +4,7 @@ import type { Database } from '../db/database.ts';
 import { recordEvents } from '../events/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { forgetPyramid, remakeRendition } from '../renditions/index.ts';
+import { forgetPyramid, remakeRendition, tellDropped } from '../renditions/index.ts';
 import { moveOriginal, selectImagesOf } from './mend.sql.ts';
 import type { NamedObject } from './named-objects.ts';
 import { findOriginalDamage } from './scrub.sql.ts';
@@ -78,8 +78,12 @@ async function remake({ database, clock }: MendDeps, object: NamedObject, damage
   });
 }
 
-async function forget({ database }: MendDeps, { tenantId, originalId }: NamedObject): Promise<boolean> {
-  return (await forgetPyramid(database, tenantId, originalId)) !== undefined;
+async function forget({ database, clock }: MendDeps, { tenantId, originalId }: NamedObject): Promise<boolean> {
+  return database.transaction(async (tx) => {
+    const pyramid = await forgetPyramid(tx, tenantId, originalId);
+    if (pyramid) await tellDropped(tx, clock, { tenantId, subject: originalId, objects: 1, bytes: pyramid.bytes });
+    return pyramid !== undefined;
+  });
 }
 
 const MENDERS: Readonly<

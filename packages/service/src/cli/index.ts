@@ -4,12 +4,17 @@ import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addConfig } from './config.ts';
 import { addDemo } from './demo.ts';
+import { addDomain } from './domain.ts';
+import { addErasure } from './erasure.ts';
 import { ExitError } from './exit.ts';
 import { addExplain } from './explain.ts';
+import { addKey } from './key.ts';
 import { addMigrate } from './migrate.ts';
 import { addNodes } from './nodes.ts';
 import { addOperatorKey } from './operator-key.ts';
+import { addPerson } from './person.ts';
 import { addPlan } from './plan.ts';
+import { addPreset } from './preset.ts';
 import { addRestore } from './restore.ts';
 import { addRetry } from './retry.ts';
 import { addScaling } from './scaling.ts';
@@ -18,6 +23,7 @@ import { addServe } from './serve.ts';
 import { addTenant } from './tenant.ts';
 import { addUrl } from './url.ts';
 import { addUrlKey } from './url-key.ts';
+import { addUsage } from './usage.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong, 3 another Safelight has the folder. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -46,14 +52,20 @@ export function createProgram(): Command {
   addDemo(program);
   addRetry(program);
   addTenant(program);
+  addKey(program);
+  addPerson(program);
   addUrl(program);
   addUrlKey(program);
+  addDomain(program);
+  addUsage(program);
   addExplain(program);
   addNodes(program);
   addScaling(program);
   addOperatorKey(program);
   addPlan(program);
+  addPreset(program);
   addAudit(program);
+  addErasure(program);
   addBackup(program);
   addRestore(program);
   addScrub(program);

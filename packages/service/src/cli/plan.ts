@@ -37,12 +37,14 @@ interface PlanOptions {
   readonly min: number;
   readonly max: number;
   readonly objective: number;
+  readonly objectiveBatch: number;
   readonly costMax?: number;
   readonly workersPerMachine: number;
   readonly start: number;
   readonly price: number;
   readonly claims: number;
   readonly tending: number;
+  readonly upkeep: number;
   readonly connections: number;
   readonly connectionsPerMachine: number;
   readonly storeWrites: number;
@@ -102,6 +104,7 @@ function addFleet(plan: Command): void {
     .optionsGroup('How the fleet is scaled:')
     .addOption(new Option('--policy <policy>', 'what decides').choices(PLAN_POLICIES).default(PLAN_POLICIES[0]))
     .option('--objective <seconds>', 'how long a live or normal job may wait', number(0.1, 86_400), 10)
+    .option('--objective-batch <seconds>', 'how long a batch job may wait', number(0.1, 604_800), 3_600)
     .option('--min <machines>', 'never fewer', whole(0, MACHINES_MAX), 1)
     .option('--max <machines>', 'never more', whole(1, MACHINES_MAX), 200)
     .option('--cost-max <cost>', 'never more of this per hour', number(0, 1e9))
@@ -117,7 +120,8 @@ function addModel(plan: Command): void {
     .option('--start <seconds>', 'from ordering a machine to its first job', number(0, 3_600), MODEL.startSeconds)
     .option('--price <cost>', 'of a machine for an hour', number(0, 1e6), MODEL.costPerMachineHour)
     .option('--claims <jobs>', 'that the database hands out and ends per second', number(1, 1e6), MODEL.claimsPerSecond)
-    .option('--tending <jobs>', 'what the upkeep of a machine takes of these', number(0, 100), MODEL.tendingPerMachine)
+    .option('--tending <jobs>', 'what a look for lost and delayed jobs takes', number(0, 100), MODEL.claimsPerTending)
+    .option('--upkeep <jobs>', 'what a machine takes per second besides', number(0, 100), MODEL.upkeepPerMachine)
     .option('--connections <count>', 'that the database grants', number(1, 1e6), MODEL.connectionsMax)
     .option('--connections-per-machine <count>', 'less behind a pooler', number(0.01, 500), MODEL.connectionsPerMachine)
     .option('--store-writes <count>', 'objects stored per second', number(1, 1e7), MODEL.storeWritesPerSecond)
@@ -198,7 +202,8 @@ function modelOf(options: PlanOptions): PlanModel {
     startSeconds: options.start,
     costPerMachineHour: options.price,
     claimsPerSecond: options.claims,
-    tendingPerMachine: options.tending,
+    claimsPerTending: options.tending,
+    upkeepPerMachine: options.upkeep,
     connectionsMax: options.connections,
     connectionsPerMachine: options.connectionsPerMachine,
     storeWritesPerSecond: options.storeWrites,
@@ -207,12 +212,12 @@ function modelOf(options: PlanOptions): PlanModel {
 }
 
 function policyOf(options: PlanOptions): ScalingPolicy {
-  const { waitSecondsObjective } = SCALING_POLICY_DEFAULT;
   return {
     ...SCALING_POLICY_DEFAULT,
     workersMin: options.min * options.workersPerMachine,
     workersMax: options.max * options.workersPerMachine,
-    waitSecondsObjective: { ...waitSecondsObjective, live: options.objective, normal: options.objective },
+    waitSecondsObjective: { live: options.objective, normal: options.objective, batch: options.objectiveBatch },
+    claimsPerSecondMax: options.claims,
     costPerHourMax: options.costMax ?? Number.POSITIVE_INFINITY,
   };
 }

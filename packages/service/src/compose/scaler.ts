@@ -23,7 +23,6 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** The longest job ends within it; what drains takes no other. */
 const POOL_JOB_GRACE_SECONDS = 600;
 const POOL_CONNECTIONS = 3;
-const BATCH_FACTOR = 60;
 const DOWN_STEPS_PER_COOL_DOWN = 4;
 
 /** The role `scaler` and the pool that it orders machines from. */
@@ -45,8 +44,9 @@ function policyOf(config: Config): ScalingPolicy {
     ...SCALING_POLICY_DEFAULT,
     workersMin: config.SAFELIGHT_SCALER_MIN,
     workersMax: config.SAFELIGHT_SCALER_MAX,
-    waitSecondsObjective: { live: objective, normal: objective, batch: BATCH_FACTOR * objective },
+    waitSecondsObjective: { live: objective, normal: objective, batch: config.SAFELIGHT_SCALER_BATCH_SECONDS },
     costPerHourMax: config.SAFELIGHT_SCALER_COST_MAX ?? Number.POSITIVE_INFINITY,
+    claimsPerSecondMax: config.SAFELIGHT_SCALER_CLAIMS_MAX ?? Number.POSITIVE_INFINITY,
     coolDownSeconds,
     downEverySeconds: coolDownSeconds / DOWN_STEPS_PER_COOL_DOWN,
   };

@@ -23,13 +23,18 @@ export async function startSealer(
   deps: { readonly database: Database; readonly store: ObjectStore; readonly onError: (error: Error) => void },
 ): Promise<Sealer> {
   const { database, store, onError } = deps;
-  const { SAFELIGHT_SEALING_KEY: pem } = config;
-  const key = pem === undefined ? await loadSealingKey(join(config.SAFELIGHT_DATA, KEY_FILE)) : sealingKeyFromPem(pem);
+  const key = await loadKey(config);
   // A full disk must not keep the node from starting; the next start publishes it.
   await publishSealingKey(store, key).catch(onError);
   const sealer = new Sealer({ database, clock: systemClock, key, anchors: store, nodeId: randomUUID(), onError });
   sealer.start();
   return sealer;
+}
+
+/** The key of this node, made when it has none. */
+export async function loadKey(config: Config): Promise<SealingKey> {
+  const { SAFELIGHT_SEALING_KEY: pem, SAFELIGHT_DATA: data } = config;
+  return pem === undefined ? loadSealingKey(join(data, KEY_FILE)) : sealingKeyFromPem(pem);
 }
 
 /** The public keys that this machine trusts: those that the operator pins, or its own and what the object store lists. */

@@ -20,18 +20,11 @@ import { keepLocations } from '../originals/index.ts';
 import { retryJob } from '../renditions/index.ts';
 import {
   addOperatorKey,
-  createKey,
-  createTenant,
   findTenant,
-  type IiifAccess,
   listUrlKeys,
-  newKeySecret,
   retireUrlKey,
   rotateUrlKey,
-  setIiif,
-  setUnsignedUrls,
   type Tenant,
-  type UnsignedUrls,
   type UrlKey,
 } from '../tenants/index.ts';
 import { proxyOf } from './database-proxy.ts';
@@ -42,7 +35,7 @@ const TOOL_CONNECTIONS_MAX = 2;
 const PAGE_NODES = 1_000;
 
 /** A tool names a tenant that does not exist. */
-class UnknownTenantError extends Error {
+export class UnknownTenantError extends Error {
   override readonly name = 'UnknownTenantError';
 }
 
@@ -62,19 +55,6 @@ export async function verifyLog(config: Config, tenantSlug: string | undefined):
     const tenantId = tenantSlug === undefined ? undefined : (await tenantNamed(database, tenantSlug)).tenantId;
     return verifyEvents({ database, anchors, publicKeys, tenantId });
   });
-}
-
-/** Makes a tenant with a key that may read and write its images. @returns the key, or undefined when the name is taken. */
-export async function addTenant(config: Config, slug: string): Promise<string | undefined> {
-  return withDatabase(config, (database) =>
-    database.transaction(async (tx) => {
-      const tenantId = await createTenant(tx, systemClock, slug);
-      if (tenantId === undefined) return undefined;
-      const secret = newKeySecret(systemClock);
-      await createKey(tx, systemClock, { tenantId, secret, scopes: ['images:read', 'images:write'] });
-      return secret;
-    }),
-  );
 }
 
 /** A new key of the operator. */
@@ -117,16 +97,6 @@ export function setKeepLocation(config: Config, tenantSlug: string, keeps: boole
   return withTenant(config, tenantSlug, (tx, tenantId) => keepLocations(tx, systemClock, tenantId, keeps));
 }
 
-/** Says what a tenant's URLs may ask for without a signature. */
-export function setTenantUnsignedUrls(config: Config, tenantSlug: string, unsignedUrls: UnsignedUrls): Promise<void> {
-  return withTenant(config, tenantSlug, (tx, tenantId) => setUnsignedUrls(tx, systemClock, tenantId, unsignedUrls));
-}
-
-/** Says what a tenant serves through the IIIF Image API. */
-export function setTenantIiif(config: Config, tenantSlug: string, iiif: IiifAccess): Promise<void> {
-  return withTenant(config, tenantSlug, (tx, tenantId) => setIiif(tx, systemClock, tenantId, iiif));
-}
-
 /** The keys that sign a tenant's URLs, the newest first. */
 export function listTenantUrlKeys(config: Config, tenantSlug: string): Promise<UrlKey[]> {
   return withTenant(config, tenantSlug, listUrlKeys);
@@ -147,7 +117,8 @@ export function retireTenantUrlKey(config: Config, tenantSlug: string, keyId: st
   return withTenant(config, tenantSlug, (tx, tenantId) => retireUrlKey(tx, systemClock, tenantId, keyId));
 }
 
-function withTenant<T>(
+/** Does `work` for the tenant of a short name. */
+export function withTenant<T>(
   config: Config,
   tenantSlug: string,
   work: (tx: Transaction, tenantId: string) => Promise<T>,
@@ -166,7 +137,8 @@ export async function retryDeadJob(config: Config, tenantSlug: string, jobId: st
   });
 }
 
-async function tenantNamed(database: Database, slug: string): Promise<Tenant> {
+/** @throws UnknownTenantError */
+export async function tenantNamed(database: Database, slug: string): Promise<Tenant> {
   const tenant = await findTenant(database, slug);
   if (!tenant) throw new UnknownTenantError(`there is no tenant ${slug}`);
   return tenant;

@@ -20,7 +20,13 @@ describe('the settings of the scaler', () => {
       SAFELIGHT_SCALER_MIN: 1,
       SAFELIGHT_SCALER_MAX: availableParallelism(),
       SAFELIGHT_SCALER_COST_MAX: undefined,
+      SAFELIGHT_SCALER_BATCH_SECONDS: 3_600,
+      SAFELIGHT_SCALER_CLAIMS_MAX: 760,
     });
+  });
+
+  it('let the database hand out as many jobs as it can where no bound is wished for', () => {
+    expect(load({ SAFELIGHT_SCALER_CLAIMS_MAX: 'none' }).SAFELIGHT_SCALER_CLAIMS_MAX).toBeUndefined();
   });
 
   it('name a workload of Kubernetes, with what its pods are', () => {
@@ -56,6 +62,8 @@ describe('the settings of the scaler', () => {
     ['SAFELIGHT_SCALER_POOL', 'kubernetes:a/deployments/b?url=ftp://x', /wrong `url`/],
     ['SAFELIGHT_SCALER_MIN', '-1', /^SAFELIGHT_SCALER_MIN must be a whole number/],
     ['SAFELIGHT_SCALER_WORKER_COST', 'a lot', /^SAFELIGHT_SCALER_WORKER_COST must be an amount/],
+    ['SAFELIGHT_SCALER_BATCH_SECONDS', '0', /^SAFELIGHT_SCALER_BATCH_SECONDS must be a whole number/],
+    ['SAFELIGHT_SCALER_CLAIMS_MAX', '0', /^SAFELIGHT_SCALER_CLAIMS_MAX must be a whole number/],
     ['SAFELIGHT_SCALER_COST_MAX', '1e9', /^SAFELIGHT_SCALER_COST_MAX must be an amount/],
   ])('refuse %s=%s in one line', (name, value, message) => {
     expect(complaint({ [name]: value })).toMatch(message);

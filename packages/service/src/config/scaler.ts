@@ -41,9 +41,22 @@ export const SCALER_SETTINGS = {
     parse: (value: string) => (value === 'cores' ? availableParallelism() : integer(0, WORKERS_MAX)(value)),
   },
   SAFELIGHT_SCALER_OBJECTIVE_SECONDS: {
-    about: 'How long a job of the lanes `live` and `normal` may wait; sixty times as long in `batch`.',
+    about: 'How long a job of the lanes `live` and `normal` may wait.',
     fallback: '10',
     parse: integer(1, 3_600),
+  },
+  SAFELIGHT_SCALER_BATCH_SECONDS: {
+    about:
+      'How long a job of the lane `batch` may wait: imports, and smaller files for pictures that are served already.',
+    fallback: '3600',
+    parse: integer(1, 7 * 86_400),
+  },
+  SAFELIGHT_SCALER_CLAIMS_MAX: {
+    about:
+      'Jobs that the database can hand out and end per second, all nodes together; no worker is ordered that would have to ' +
+      'wait for it. The default is what two cores do that others use too; `none`: no bound.',
+    fallback: '760',
+    parse: (value: string) => (value === 'none' ? undefined : integer(1, 1_000_000)(value)),
   },
   SAFELIGHT_SCALER_COOL_DOWN_SECONDS: {
     about: 'No worker is given up for so long after more were ordered; a quarter of it lies between two steps down.',

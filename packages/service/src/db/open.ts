@@ -6,6 +6,7 @@ import { WRITER_FOUND_MS_MAX } from './cluster/writer.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { EmbeddedUnavailableError } from './embedded/errors.ts';
 import { startEmbeddedCluster } from './embedded/index.ts';
+import type { DatabaseObserver } from './guard.ts';
 import { createLogin, SERVICE_LOGIN } from './login.ts';
 import { checkSchema, migrate } from './migrate.ts';
 
@@ -14,12 +15,15 @@ export interface OpenDatabaseOptions {
   readonly url: string | undefined;
   /** Set when `url` leads to a transaction-pooling proxy: the way past it, if there is one. */
   readonly proxy?: { readonly directUrl: string | undefined } | undefined;
+  /** Of several hosts: how far behind one may be that serves reads, in milliseconds; 0 or absent: none does. */
+  readonly readerLagMsMax?: number;
   readonly dataDirectory: string;
   readonly connectionsMax: number;
   readonly log: (line: string) => void;
   readonly onError: (error: Error) => void;
   /** Told in words when the writer is lost, found or moves. */
   readonly onNews?: (news: string) => void;
+  readonly observer?: DatabaseObserver;
   /** Settings of the embedded server that win over ours. */
   readonly settings?: Readonly<Record<string, string>>;
   /** A folder to which the embedded server archives its log. */
@@ -100,8 +104,9 @@ function connect(
   connection: DatabaseOptions['connection'],
   proxy?: DatabaseOptions['proxy'],
 ): Database {
-  const { connectionsMax, onError, onNews } = options;
-  return new Database({ connection, connectionsMax, namedStatements: true, proxy, onError, onNews });
+  const { connectionsMax, readerLagMsMax, onError, onNews, observer } = options;
+  const told = { onError, onNews, observer };
+  return new Database({ connection, connectionsMax, namedStatements: true, proxy, readerLagMsMax, ...told });
 }
 
 function urlOf(connection: { host: string; port: number; user: string; password: string; database: string }): string {

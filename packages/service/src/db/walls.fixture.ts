@@ -12,6 +12,13 @@ export const SYSTEM_TABLES: Readonly<Record<string, { readonly why: string; read
   scaling_decisions: { why: 'what the autoscaler decided for the whole installation', appMay: [] },
   removal_holds: { why: 'backups that are being made of the whole installation', appMay: [] },
   scrub_progress: { why: 'how far the scrub has come, over all tenants', appMay: [] },
+  plans: { why: 'what tenants may use and pay; the operator’s data', appMay: [] },
+  plan_versions: { why: 'what the plans said before', appMay: [] },
+  people: { why: 'who can log in, over all tenants; a tenant’s own list is `memberships`', appMay: [] },
+  log_in_failures: { why: 'log-ins that failed before a tenant is known', appMay: [] },
+  webhook_cursor: { why: 'how far webhooks of all tenants have been told', appMay: [] },
+  usage_cursor: { why: 'how far the log has been metered, over all tenants', appMay: [] },
+  usage_flushes: { why: 'which batches of counts each run of a node has handed in', appMay: [] },
   purge_cursors: { why: 'how far caches in front have been told, over all tenants', appMay: [] },
 };
 
@@ -19,15 +26,24 @@ export const SYSTEM_TABLES: Readonly<Record<string, { readonly why: string; read
 export const GLOBALLY_UNIQUE: Readonly<Record<string, string>> = {
   tenants_slug_key: 'short names stand in URLs, and the operator gives them',
   keys_sha256_key: 'a key is looked up before its tenant is known; digests of 256 random bits cannot be tried',
+  keys_previous_sha256_key: 'the same',
+  sessions_sha256_key: 'a session is looked up before its tenant is known; digests of 256 random bits cannot be tried',
+  invitations_sha256_key: 'an invitation is looked up before its tenant is known; digests of 256 random bits',
   originals_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
   renditions_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
+  upload_tokens_sha256_key:
+    'a token is looked up before its tenant is known; digests of 256 random bits cannot be tried',
+  uploads_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
+  upload_parts_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
   pyramids_object_key_key: 'objects of all tenants lie in one store; keys are fresh and random',
+  domains_by_host: 'a proved host leads to one tenant alone; whom it belongs to is in the DNS for all to see',
   events_log_position_key: 'one log over all tenants; only the sealer gives positions',
 };
 
 /** Functions that run with their owner's rights, past the caller's walls: each needs a reason. */
 export const DEFINER_FUNCTIONS: Readonly<Record<string, string>> = {
   wake_parked_nodes: 'a tenant’s transaction must reach nodes that wait; it sees and returns no row of anybody',
+  hold_stored_bytes: 'a tenant’s transaction sees where the meter stands; it tells that tenant’s own sum alone',
   pass_live_lane: 'a job is leased as it is made only if nobody else’s waits; it tells that one bit',
 };
 

@@ -10,6 +10,10 @@ const OWN = `'${TENANT_A}'`;
 const ROWS: Readonly<Record<string, string>> = {
   tenants: `(tenant_id, slug, url_secret) VALUES (${OWN}, 'tenant-a-again', ${DIGEST})`,
   keys: `(tenant_id, key_id, sha256, scopes) VALUES (${OWN}, 'key_1', ${DIGEST}, '{}')`,
+  memberships: `(tenant_id, person_id, email, role) VALUES (${OWN}, 'per_1', 'a@example.org', 'owner')`,
+  sessions: `(tenant_id, session_id, person_id, sha256, expires_at) VALUES (${OWN}, 'ses_1', 'per_1', ${DIGEST}, now())`,
+  invitations: `(tenant_id, invitation_id, email, role, sha256, expires_at)
+    VALUES (${OWN}, 'inv_1', 'b@example.org', 'viewer', ${DIGEST}, now())`,
   url_keys: `(tenant_id, key_id, secret) VALUES (${OWN}, 'urk_1', ${DIGEST})`,
   originals: `(tenant_id, original_id, sha256, object_key, bytes, format, width, height, frames, facts)
     VALUES (${OWN}, 'orig_1', ${DIGEST}, 'a/original/1', 1, 'png', 1, 1, 1, '{}')`,
@@ -24,9 +28,29 @@ const ROWS: Readonly<Record<string, string>> = {
   object_damages: `(tenant_id, object_key, kind, damage, original_id)
     VALUES (${OWN}, 'a/original/1', 'original', 'missing', 'orig_1')`,
   idempotency_keys: `(tenant_id, idempotency_key, state, lease_until) VALUES (${OWN}, 'once', 'running', now())`,
+  upload_tokens: `(tenant_id, token_id, sha256, bytes_max, images_max, tags, created_by, expires_at)
+    VALUES (${OWN}, 'upt_1', ${DIGEST}, 1, 1, '{}', 'key_1', now())`,
+  uploads: `(tenant_id, upload_id, kind, bytes, tags, expires_at) VALUES (${OWN}, 'upl_1', 'resumable', 1, '{}', now())`,
+  upload_parts: `(tenant_id, upload_id, first, bytes, object_key) VALUES (${OWN}, 'upl_1', 0, 1, 'a/upload/1')`,
   tenant_lanes: `(tenant_id, lane, virtual_finish, virtual_charged) VALUES (${OWN}, 'live', 1, 1)`,
   jobs: `(tenant_id, job_id, original_id, lane, virtual_start, cost_micros, bytes_predicted)
     VALUES (${OWN}, 'job_1', 'orig_1', 'live', 1, 1, 1)`,
+  domains: `(tenant_id, host, challenge) VALUES (${OWN}, 'img.example.org', 'once')`,
+  presets: `(tenant_id, name, version, transformation, on_upload, up_to)
+    VALUES (${OWN}, 'hero', 1, 'fit=max&h=1&w=1', true, 'orig_1')`,
+  former_presets: `(tenant_id, name, version, transformation) VALUES (${OWN}, 'hero', 1, 'w=1')`,
+  webhooks: `(tenant_id, webhook_id, url, secret) VALUES (${OWN}, 'whk_1', 'https://example.org/', ${DIGEST})`,
+  webhook_deliveries: `(tenant_id, webhook_id, event_id, position, type)
+    VALUES (${OWN}, 'whk_1', 'evt_0', 1, 'image.accepted')`,
+  usage_hours: `(tenant_id, hour, requests) VALUES (${OWN}, '2026-01-01', 1)`,
+  usage_months: `(tenant_id, month, stored_bytes) VALUES (${OWN}, '2026-01-01', 1)`,
+  usage_node_hours: `(tenant_id, hour, boot_id, requests) VALUES (${OWN}, '2026-01-01', 'node_1', 1)`,
+  usage_corrections: `(tenant_id, at, stored_bytes) VALUES (${OWN}, '2026-01-01', 1)`,
+  usage_prices: `(tenant_id, from_hour, plan, version, prices) VALUES (${OWN}, '2026-01-01', 'unlimited', 1, '{}')`,
+  erasures: `(tenant_id, erasure_id, scope, image_id, state, actor) VALUES (${OWN}, 'era_1', 'image', 'img_1', 'removed', 'key_1')`,
+  rate_shares: `(tenant_id, rate) VALUES (${OWN}, 'requests')`,
+  budgets: `(tenant_id, hard_micros) VALUES (${OWN}, 1)`,
+  budget_releases: `(tenant_id, micros) VALUES (${OWN}, 1)`,
   event_inbox: `(tenant_id, event_id, type, subject, actor, data) VALUES (${OWN}, 'evt_1', 'image.accepted', 'img_1', 'system', '{}')`,
   events: `(tenant_id, position, log_position, event_id, type, subject, actor, at, data, hash, log_hash)
     VALUES (${OWN}, 1, 1, 'evt_0', 'image.accepted', 'img_1', 'system', now(), '{}', ${DIGEST}, ${DIGEST})`,

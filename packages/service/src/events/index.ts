@@ -6,8 +6,9 @@
  * The order is that of the transactions' births (their ids), not of their commits: a transaction that wrote before it
  * waited for another stands before that one.
  */
+
 export { type Anchors, anchoredPosition } from './anchor.ts';
-export { eraseImageEvents } from './erase.ts';
+export { eraseImageEvents, eraseTenantEvents } from './erase.ts';
 export type { Finding, FindingKind, VerifyReport } from './findings.ts';
 export { EventHub, type FollowOptions } from './hub.ts';
 export type { NewEvent, NewEventOf, SealedEvent } from './model.ts';
@@ -17,7 +18,8 @@ export { finishPurges, type PurgePass, type Purges, readPurges, releasePurges } 
 export { type EventRange, readEvents, readHeadPosition } from './read.ts';
 export { recordEvent, recordEvents } from './record.ts';
 export { Sealer } from './sealer.ts';
-export { loadSealingKey, type SealingKey, sealingKeyFromPem, sealingKeyId } from './sealing-key.ts';
+export { loadSealingKey, type SealingKey, sealingKeyFromPem, sealingKeyId, signatureCheck } from './sealing-key.ts';
+export { type EventSearch, type FoundEvent, searchEvents } from './search.ts';
 export { followStale, type Stale } from './stale.ts';
 export type { SealerDeps } from './term.ts';
 export { type VerifyOptions, verifyEvents } from './verify.ts';

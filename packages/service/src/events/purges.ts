@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/database.ts';
 import { MOVE_PURGE_CURSOR, READ_PURGES, RELEASE_PURGE_CURSORS } from './stale.sql.ts';
-import { STALE_MAKING, type Stale } from './stale.ts';
+import { PURGE_MAKING, type Stale } from './stale.ts';
 
 /** `at_once` follows the log's end, `settled` the same events again when they have reached an age. */
 export type PurgePass = 'at_once' | 'settled';
@@ -43,7 +43,7 @@ export async function readPurges(
   holder: string,
   ageMsMin: number,
 ): Promise<Purges | undefined> {
-  const values = [pass, holder, LEASE_MS, STALE_MAKING, POSITIONS_MAX, PURGES_MAX];
+  const values = [pass, holder, LEASE_MS, PURGE_MAKING, POSITIONS_MAX, PURGES_MAX];
   const rows = await database.query<PurgeRow>(READ_PURGES, values);
   const [first] = rows;
   if (!first) return undefined;

@@ -50,7 +50,7 @@ export async function readHeadPosition(db: Queryable, tenantId: string): Promise
   return row?.position ?? 0;
 }
 
-interface EventRow {
+export interface EventRow {
   tenant_id: string;
   position: number;
   event_id: string;
@@ -63,7 +63,7 @@ interface EventRow {
   personal: Record<string, unknown> | null;
 }
 
-function toEvent(row: EventRow): SealedEvent {
+export function toEvent(row: EventRow): SealedEvent {
   return {
     tenantId: row.tenant_id,
     position: row.position,

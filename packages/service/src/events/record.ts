@@ -1,4 +1,5 @@
-import { EVENTS } from '@safelight/contract';
+import { EVENTS, tellsAddress } from '@safelight/contract';
+import { callerAddress } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
@@ -45,7 +46,9 @@ function encode(event: NewEvent): { data: string; personal: string | null } {
   const schemas = EVENTS[event.type];
   const data = schemas.data.safeParse(event.data);
   invariant(data.success, `the data of ${event.type} is not of its shape: ${data.error?.message}`);
-  const personal = event.personal === undefined ? undefined : schemas.personal.safeParse(event.personal);
+  const address = tellsAddress(event.type) ? callerAddress() : undefined;
+  const fields = address === undefined ? event.personal : { address, ...event.personal };
+  const personal = fields === undefined ? undefined : schemas.personal.safeParse(fields);
   invariant(personal?.success !== false, `the personal fields of ${event.type} are not of their shape`);
   const texts = {
     data: JSON.stringify(data.data),

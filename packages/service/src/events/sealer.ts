@@ -1,8 +1,8 @@
 import { invariant } from '../core/invariant.ts';
+import { Wakeup } from '../core/wakeup.ts';
 import { DeposedError, tellSealer } from './lease.ts';
 import { SEAL_CHANNEL, SEALER_RELEASED } from './model.ts';
 import { COALESCE_MS, POLL_MS, type SealerDeps, Term } from './term.ts';
-import { Wakeup } from './wakeup.ts';
 
 /**
  * Every node runs one; the one that holds the lease seals, the others wait for it. Idle, it costs a look at an empty

@@ -9,14 +9,23 @@ const STALE_CHANNEL = 'safelight_stale';
 const STALE_PER_NOTIFICATION_MAX = 100;
 
 /** After these a URL answers something else than before: of their image, or, without one, any of their tenant. */
-export const STALE_MAKING: readonly EventType[] = [
+export const PURGE_MAKING: readonly EventType[] = [
   'image.deleted',
+  'image.trashed',
+  'image.restored',
   'delivery.purged',
   'original.repaired',
   'rendition.lost',
   'tenant.changed',
+  'tenant.suspended',
+  'tenant.resumed',
+  'tenant.deleting',
   'tenant.url_key_retired',
+  'domain.removed',
 ];
+
+/** Nodes ask anew after these as well. What caches hold stays good: a URL that names a version names the same bytes. */
+const STALE_MAKING: readonly EventType[] = [...PURGE_MAKING, 'preset.changed', 'preset.removed', 'domain.changed'];
 
 /** What caches must ask for anew. */
 export interface Stale {

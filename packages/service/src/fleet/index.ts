@@ -29,3 +29,4 @@ export {
   type ScalingDecision,
 } from './scaling.ts';
 export { FleetObserver, type ManagedMachines } from './scaling-observe.ts';
+export { UPKEEP, upkeepOf } from './upkeep.ts';

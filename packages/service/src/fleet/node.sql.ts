@@ -42,7 +42,9 @@ export const LIST_NODES = statement(
 /** Reads the whole table, some rows per node: not for every heartbeat. */
 export const COUNT_NODES = statement(
   'node_count',
-  `SELECT CASE WHEN ${IS_GONE} THEN 'gone' ELSE state END AS state, count(*) AS nodes FROM nodes n GROUP BY 1`,
+  `SELECT CASE WHEN ${IS_GONE} THEN 'gone' ELSE state END AS state, count(*) AS nodes,
+     count(*) FILTER (WHERE 'worker' = ANY (roles) AND NOT ${IS_GONE}) AS supervisors
+   FROM nodes n GROUP BY 1`,
 );
 
 /** $1 milliseconds of silence, by whatever clock was set back or forth meanwhile. */

@@ -52,7 +52,10 @@ describe.each([18, 15] as const)('the registry of nodes on PostgreSQL %i', (majo
     await recordNode(test.database, NODE, true);
     await silence(interval);
     expect(await all()).toMatchObject([{ nodeId: 'node_a', state }]);
-    expect(await countNodes(test.database)).toEqual({ starting: 0, up: 0, draining: 0, gone: 0, [state]: 1 });
+    expect(await countNodes(test.database)).toEqual({
+      states: { starting: 0, up: 0, draining: 0, gone: 0, [state]: 1 },
+      supervisors: state === 'gone' ? 0 : 1,
+    });
   });
 
   it('gives the row to a node that was restarted, and not back to what ran before', async () => {

@@ -37,12 +37,19 @@ export async function listNodes(
   return database.query<RegisteredNode>(LIST_NODES, [after, limit]);
 }
 
-/** How many nodes are in each state; states without any are told with 0. */
-export async function countNodes(database: Queryable): Promise<Record<RegisteredNode['state'], number>> {
-  const rows = await database.query<{ state: RegisteredNode['state']; nodes: number }>(COUNT_NODES);
-  const counts = { starting: 0, up: 0, draining: 0, gone: 0 };
-  for (const { state, nodes } of rows) counts[state] = nodes;
-  return counts;
+interface NodeCensus {
+  /** How many nodes are in each state; states without any are told with 0. */
+  readonly states: Readonly<Record<RegisteredNode['state'], number>>;
+  /** Those with worker processes that are not gone. */
+  readonly supervisors: number;
+}
+
+export async function countNodes(database: Queryable): Promise<NodeCensus> {
+  type Row = { state: RegisteredNode['state']; nodes: number; supervisors: number };
+  const rows = await database.query<Row>(COUNT_NODES);
+  const states = { starting: 0, up: 0, draining: 0, gone: 0 };
+  for (const { state, nodes } of rows) states[state] = nodes;
+  return { states, supervisors: rows.reduce((sum, row) => sum + row.supervisors, 0) };
 }
 
 /** Drops what is known of nodes that have been silent for an hour. */

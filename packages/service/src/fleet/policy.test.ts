@@ -7,6 +7,7 @@ const idle: Observations = {
   jobsQueued: 0,
   waitSecondsOldest: { live: 0, normal: 0, batch: 0 },
   workSecondsArriving: 0,
+  workSecondsArrivingBatch: 0,
   workSecondsPerSecond: 1,
   workersReady: 2,
   workersStarting: 0,
@@ -17,13 +18,21 @@ const idle: Observations = {
   databaseConnectionsUsed: 10,
   databaseConnectionsMax: 10_000,
   connectionsPerWorker: 4,
+  claimsPerWorker: 1,
   secondsSinceUp: Number.POSITIVE_INFINITY,
   secondsSinceDown: Number.POSITIVE_INFINITY,
 };
-const policy = { ...SCALING_POLICY_DEFAULT, workersMax: 100 };
+const policy = { ...SCALING_POLICY_DEFAULT, workersMax: 100, claimsPerSecondMax: Number.POSITIVE_INFINITY };
 
 function queued(normal: number, jobsQueued = 10_000): Partial<Observations> {
   return { workSecondsQueued: { live: 0, normal, batch: 0 }, jobsQueued };
+}
+function batched(batch: number, oldest = 0): Partial<Observations> {
+  return {
+    workSecondsQueued: { live: 0, normal: 0, batch },
+    waitSecondsOldest: { live: 0, normal: 0, batch: oldest },
+    jobsQueued: 10_000,
+  };
 }
 function waiting(normal: number): Partial<Observations> {
   return { waitSecondsOldest: { live: 0, normal, batch: 0 } };
@@ -63,10 +72,25 @@ describe('the drain-time policy', () => {
     expect(decide(growing, { ...policy, workersMax: 1_000 }).workers).toBe(Math.ceil(10 / 0.8 + 530 / 5));
   });
 
-  it('lets `batch` wait for its own, longer objective', () => {
-    const batch = { ...idle, workSecondsQueued: { live: 0, normal: 0, batch: 400 }, jobsQueued: 10_000 };
-    expect(decide(batch, policy).workers).toBeLessThanOrEqual(2);
+  it('lets `batch` wait for its own, longer objective, and takes none of it for an arrival that somebody waits for', () => {
+    const imported = { ...idle, ...batched(7_200), workSecondsArriving: 240, workSecondsArrivingBatch: 240 };
+    // In 0.8 of an hour; before, 240 s of work a second asked for 300 workers.
+    expect(decide(imported, policy)).toMatchObject({ workers: 3, reason: 'backlog' });
     expect(decide({ ...idle, ...queued(400) }, policy).workers).toBe(50);
+  });
+
+  it('asks for the same workers through the whole of an import, so that its last job is not late', () => {
+    const [work, workers] = [28_800, 10];
+    for (let waited = 0; waited <= 2_000; waited += 100) {
+      const left = { ...idle, ...batched(work - workers * waited, waited), workersReady: workers };
+      expect(decide(left, policy), `${waited}`).toMatchObject({ workers, workersNeeded: workers });
+    }
+  });
+
+  it('keeps up with a stream into `batch` at about half of its objective', () => {
+    // 8 s of work a second: what arrived in 0.4 of the objective waits.
+    expect(decide({ ...idle, ...batched(8 * 1_440, 1_440) }, policy).workers).toBe(8);
+    expect(decide({ ...idle, ...batched(8 * 2_000, 2_000) }, policy).workers).toBeGreaterThan(16);
   });
 
   it('orders no more workers than there are jobs: one long job cannot be shared out', () => {
@@ -129,10 +153,21 @@ describe('the bounds', () => {
   it('cut what the signal asks for, and are named', () => {
     expect(decide(crowd, policy)).toMatchObject({ workers: 100, workersNeeded: 1_250, cutBy: ['max'] });
     const dear = decide({ ...crowd, costPerWorkerHour: 0.05 }, { ...policy, costPerHourMax: 1 });
-    expect(dear).toMatchObject({ workers: 20, cutBy: ['max', 'cost'], reason: 'backlog' });
+    expect(dear).toMatchObject({ workers: 20, cutBy: ['cost', 'max'], reason: 'backlog' });
     const narrow = decide({ ...crowd, databaseConnectionsMax: 60 }, policy);
     // 60 less 10 reserved and 10 in use are 10 workers of 4, beside the two whose connections are in use.
-    expect(narrow).toMatchObject({ workers: 12, cutBy: ['max', 'database_connections'] });
+    expect(narrow).toMatchObject({ workers: 12, cutBy: ['database_connections', 'max'] });
+  });
+
+  it('order no worker that the database has no job to hand to per second, upkeep of the machines included', () => {
+    // Jobs of 0.1 s: ten claims a second of each worker, and one for looking after it.
+    const small = { ...idle, ...queued(1_000) };
+    const held = { ...policy, claimsPerSecondMax: 440 };
+    expect(decide(small, held)).toMatchObject({ workers: 40, workersNeeded: 125, cutBy: ['queue_claims', 'max'] });
+    expect(decide({ ...small, workSecondsPerSecond: 0.5 }, held).workers).toBe(73);
+    // What works already does no harm, and of a few jobs the mean says nothing.
+    expect(decide({ ...small, workersReady: 60 }, held)).toMatchObject({ workers: 60 });
+    expect(decide({ ...idle, ...queued(9, 90) }, { ...held, claimsPerSecondMax: 1 })).toMatchObject({ cutBy: [] });
   });
 
   it('count that draining workers still cost, and starting ones will still connect', () => {
@@ -145,7 +180,7 @@ describe('the bounds', () => {
   it('take back what is beyond them at once, also below the least', () => {
     const over = { ...crowd, workersReady: 40, costPerWorkerHour: 0.05, secondsSinceUp: 0 };
     const decision = decide(over, { ...policy, workersMin: 30, costPerHourMax: 1 });
-    expect(decision).toMatchObject({ workers: 20, reason: 'over_bound', cutBy: ['max', 'cost'] });
+    expect(decision).toMatchObject({ workers: 20, reason: 'over_bound', cutBy: ['cost', 'max'] });
     const crowded = { ...idle, workersReady: 40, secondsSinceUp: 0, databaseConnectionsUsed: 10_000 };
     expect(decide(crowded, policy)).toMatchObject({ workers: 37, reason: 'over_bound' });
   });
@@ -159,6 +194,7 @@ describe('every decision', () => {
     jobsQueued: fc.nat(100_000),
     waitSecondsOldest: byLane,
     workSecondsArriving: fc.double({ min: 0, max: 500, noNaN: true }),
+    workSecondsArrivingBatch: fc.double({ min: 0, max: 500, noNaN: true }),
     workSecondsPerSecond: fc.double({ min: 0.2, max: 5, noNaN: true }),
     workersReady: fc.nat(500),
     workersStarting: fc.nat(50),
@@ -169,10 +205,11 @@ describe('every decision', () => {
     databaseConnectionsUsed: fc.nat(3_000),
     databaseConnectionsMax: fc.nat(3_000),
     connectionsPerWorker: fc.nat(20),
+    claimsPerWorker: fc.double({ min: 0, max: 5, noNaN: true }),
     secondsSinceUp: seconds,
     secondsSinceDown: seconds,
   });
-  const bounded = { ...policy, workersMin: 2, workersMax: 300, costPerHourMax: 50 };
+  const bounded = { ...policy, workersMin: 2, workersMax: 300, costPerHourMax: 50, claimsPerSecondMax: 760 };
 
   it('is a whole number of workers within maximum and cost, whichever policy makes it', () => {
     fc.assert(

@@ -1,6 +1,6 @@
 import type { ScalingBound, ScalingReason } from '@safelight/contract';
 import { invariant } from '../core/invariant.ts';
-import type { Lane } from '../jobs/index.ts';
+import { LANES, type Lane } from '../jobs/index.ts';
 
 /**
  * How many workers the fleet should have: pure, called by the scaler role and by the simulator.
@@ -17,8 +17,10 @@ export interface Observations {
   readonly jobsQueued: number;
   /** The longest wait so far of a job in each lane, in seconds; 0 where none waits. */
   readonly waitSecondsOldest: Readonly<Record<Lane, number>>;
-  /** Work that was asked for per second, in seconds: how many workers of speed 1 it keeps busy. */
+  /** Work that was asked for per second, in seconds: how many workers of speed 1 it keeps busy. All lanes. */
   readonly workSecondsArriving: number;
+  /** Of it, what came into `batch`: nobody waits for it, and only its backlog counts. */
+  readonly workSecondsArrivingBatch: number;
   /** Work that one busy worker does per second, in seconds, above 0; 1 where predictions are exact. */
   readonly workSecondsPerSecond: number;
   /** Worker processes that claim jobs. */
@@ -36,6 +38,8 @@ export interface Observations {
   /** Connections that the database grants in all. */
   readonly databaseConnectionsMax: number;
   readonly connectionsPerWorker: number;
+  /** What a worker's share of its machine's upkeep takes of the claims that the database can serve, in claims per second. */
+  readonly claimsPerWorker: number;
   /** Since the scaler last asked for more workers; Infinity if never. */
   readonly secondsSinceUp: number;
   /** Since the scaler last asked for fewer; Infinity if never. */
@@ -51,7 +55,12 @@ export interface ScalingPolicy {
   readonly costPerHourMax: number;
   /** Connections left to API nodes and to people. */
   readonly databaseConnectionsReserved: number;
-  /** More workers are ordered when arrivals would keep the fleet busier than this. */
+  /** Jobs that the database can hand out and end per second; Infinity for no bound. */
+  readonly claimsPerSecondMax: number;
+  /**
+   * More workers are ordered when arrivals would keep the fleet busier than this, or when what waits in `batch` would need
+   * a larger share of its objective.
+   */
   readonly busyShareMax: number;
   /** Workers are given up only if the rest would be no busier than this: lower than `busyShareMax`, so that a fleet does not swing. */
   readonly busyShareAfterDown: number;
@@ -66,9 +75,12 @@ export interface ScalingPolicy {
 export const SCALING_POLICY_DEFAULT: ScalingPolicy = {
   workersMin: 1,
   workersMax: 16,
-  waitSecondsObjective: { live: 10, normal: 10, batch: 600 },
+  // A pause for those who look, and an hour for an import that nobody looks at.
+  waitSecondsObjective: { live: 10, normal: 10, batch: 3_600 },
   costPerHourMax: Number.POSITIVE_INFINITY,
   databaseConnectionsReserved: 10,
+  // bench/plan-model.ts: PostgreSQL on two cores that others use too.
+  claimsPerSecondMax: 760,
   // By Erlang C a job then waits 1.8 of its own times with 2 workers, 0.3 with 8 and 0.03 with 32.
   busyShareMax: 0.8,
   busyShareAfterDown: 0.6,
@@ -83,7 +95,7 @@ export interface Decision {
   /** What the signal alone asks for, before slowness and bounds. */
   readonly workersNeeded: number;
   readonly reason: ScalingReason;
-  /** Where the least and a ceiling contradict each other, the ceiling wins: money and connections are hard. */
+  /** The tightest ceiling first. Where the least and a ceiling contradict each other, the ceiling wins: money and connections are hard. */
   readonly cutBy: readonly ScalingBound[];
   /** Until what waits in `live` and `normal` is done by the ready workers if nothing more arrived; null: never. */
   readonly drainSeconds: number | null;
@@ -142,8 +154,12 @@ export function decideFixed(workers: number): Decide {
 
 /** The fleet that would keep up with arrivals and drain the backlog within the objective, counted from when new workers work. */
 function workersNeeded(o: Observations, policy: ScalingPolicy): { workers: number; reason: ScalingReason } {
-  const arrivals = o.workSecondsArriving / (o.workSecondsPerSecond * policy.busyShareMax);
-  const backlog = backlogWorkers(backlogWhenStarted(o), o, (lane) => drainWindow(policy, lane, o.startSeconds));
+  const arrivals = arrivingUrgent(o) / (o.workSecondsPerSecond * policy.busyShareMax);
+  const backlog = backlogWorkers(backlogWhenStarted(o), o, {
+    live: drainWindow(policy, 'live', o.startSeconds),
+    normal: drainWindow(policy, 'normal', o.startSeconds),
+    batch: batchWindow(o, policy, policy.busyShareMax),
+  });
   const computed = ceil(arrivals + backlog);
   // Predictions can be wrong, and the oldest wait cannot. Twice at most: a wait tells that it is too long, not by how many workers.
   const current = o.workersReady + o.workersStarting;
@@ -154,34 +170,47 @@ function workersNeeded(o: Observations, policy: ScalingPolicy): { workers: numbe
 
 /** The smaller fleet that would still be idle enough; the backlog as it is, for workers that go help with none of it. */
 function workersSufficient(o: Observations, policy: ScalingPolicy): number {
-  const arrivals = o.workSecondsArriving / (o.workSecondsPerSecond * policy.busyShareAfterDown);
-  return ceil(arrivals + backlogWorkers(o.workSecondsQueued, o, (lane) => policy.waitSecondsObjective[lane]));
+  const arrivals = arrivingUrgent(o) / (o.workSecondsPerSecond * policy.busyShareAfterDown);
+  const { live, normal } = policy.waitSecondsObjective;
+  const batch = batchWindow(o, policy, policy.busyShareAfterDown);
+  return ceil(arrivals + backlogWorkers(o.workSecondsQueued, o, { live, normal, batch }));
 }
 
-type WorkByLane = Readonly<Record<Lane, number>>;
+function arrivingUrgent(o: Observations): number {
+  return Math.max(0, o.workSecondsArriving - o.workSecondsArrivingBatch);
+}
 
-function backlogWorkers(work: WorkByLane, o: Observations, windowSeconds: (lane: Lane) => number): number {
-  const rate =
-    work.live / windowSeconds('live') + work.normal / windowSeconds('normal') + work.batch / windowSeconds('batch');
+type ByLane = Readonly<Record<Lane, number>>;
+
+function backlogWorkers(work: ByLane, o: Observations, windowSeconds: ByLane): number {
+  const rate = LANES.reduce((sum, lane) => sum + work[lane] / windowSeconds[lane], 0);
   // One long job cannot be shared out.
   return Math.min(rate / o.workSecondsPerSecond, o.jobsQueued);
 }
 
 /**
  * What will wait when a worker ordered now claims its first job. Machines that would come after the backlog has gone are
- * not ordered; those that come while it grows are ordered for what it will be.
+ * not ordered; those that come while it grows are ordered for what it will be. `batch` takes its time, and what arrives in
+ * it takes no worker from the others.
  */
-function backlogWhenStarted(o: Observations): WorkByLane {
-  const gained = (o.workersReady * o.workSecondsPerSecond - o.workSecondsArriving) * o.startSeconds;
+function backlogWhenStarted(o: Observations): ByLane {
+  const gained = (o.workersReady * o.workSecondsPerSecond - arrivingUrgent(o)) * o.startSeconds;
   const { live, normal, batch } = o.workSecondsQueued;
   if (gained <= 0) return { live, normal: normal - gained, batch };
   const afterLive = Math.max(0, gained - live);
-  const afterNormal = Math.max(0, afterLive - normal);
-  return {
-    live: Math.max(0, live - gained),
-    normal: Math.max(0, normal - afterLive),
-    batch: Math.max(0, batch - afterNormal),
-  };
+  return { live: Math.max(0, live - gained), normal: Math.max(0, normal - afterLive), batch };
+}
+
+/** Of the objective of `batch`: a window that closes would ask for an endless fleet. */
+const BATCH_WINDOW_SHARE_MIN = 0.1;
+
+/**
+ * Until the oldest job of `batch` would have waited for a share of its objective. Of an import this asks for the same few
+ * workers from its first minute to its last; of a stream, for as many as keep its wait at half of that share.
+ */
+function batchWindow(o: Observations, policy: ScalingPolicy, share: number): number {
+  const objective = policy.waitSecondsObjective.batch;
+  return Math.max(share * objective - o.waitSecondsOldest.batch, BATCH_WINDOW_SHARE_MIN * objective);
 }
 
 /** The start of a worker is part of the wait; where it takes most of the objective, half of the objective is left. */
@@ -222,7 +251,10 @@ function settle(o: Observations, policy: ScalingPolicy, { needed, wanted, reason
   const least = Math.max(wanted, policy.workersMin);
   const ceilings = upperBounds(o, policy);
   const workers = Math.min(least, ...ceilings.map(([, most]) => most));
-  const cutBy: ScalingBound[] = ceilings.filter(([, most]) => least > most).map(([bound]) => bound);
+  const cutBy: ScalingBound[] = ceilings
+    .filter(([, most]) => least > most)
+    .toSorted(([, a], [, b]) => a - b)
+    .map(([bound]) => bound);
   if (workers > wanted) cutBy.unshift('min');
   return {
     workers,
@@ -253,7 +285,23 @@ function upperBounds(o: Observations, policy: ScalingPolicy): readonly (readonly
     ['max', policy.workersMax],
     ['cost', Math.max(0, affordable)],
     ['database_connections', connectable(o, policy)],
+    ['queue_claims', claimable(o, policy)],
   ];
+}
+
+/** Below so many waiting jobs their mean says little of what the fleet does, and the queue shows that claims suffice. */
+const JOBS_TOLD_MIN = 100;
+
+/**
+ * As many workers as the database can keep busy with jobs of the size of those that wait, besides looking after their
+ * machines: one more would take claims from the others. Only for growth: what works already does no harm by staying.
+ */
+function claimable(o: Observations, policy: ScalingPolicy): number {
+  if (policy.claimsPerSecondMax === Infinity || o.jobsQueued < JOBS_TOLD_MIN) return Infinity;
+  const workSecondsPerJob = LANES.reduce((sum, lane) => sum + o.workSecondsQueued[lane], 0) / o.jobsQueued;
+  if (workSecondsPerJob <= 0) return Infinity;
+  const claimsPerSecond = o.workSecondsPerSecond / workSecondsPerJob + o.claimsPerWorker;
+  return Math.max(o.workersReady + o.workersStarting, 1, Math.floor(policy.claimsPerSecondMax / claimsPerSecond));
 }
 
 /** Growth counts the connections that starting workers will still open; only what is really used makes the fleet shrink. */

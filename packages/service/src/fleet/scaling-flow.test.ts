@@ -3,6 +3,7 @@ import { FlowRates, type FlowSample } from './scaling-flow.ts';
 
 const nothing: Omit<FlowSample, 'atSeconds'> = {
   workSecondsCharged: 0,
+  workSecondsChargedBatch: 0,
   workSecondsQueued: 0,
   workSecondsRunning: 0,
   running: 0,
@@ -18,11 +19,21 @@ function after(seconds: number, sampleAt: (atSeconds: number) => Partial<FlowSam
 
 describe('the rates of the queue', () => {
   it('are nothing and the prediction’s word before anything was measured', () => {
-    expect(after(0, () => ({}))).toEqual({ workSecondsArriving: 0, workSecondsPerSecond: 1 });
+    expect(after(0, () => ({}))).toEqual({
+      workSecondsArriving: 0,
+      workSecondsArrivingBatch: 0,
+      workSecondsPerSecond: 1,
+    });
   });
 
   it('tell what arrives from what was charged', () => {
     expect(after(30, (at) => ({ workSecondsCharged: 1_000 + 3 * at })).workSecondsArriving).toBeCloseTo(3);
+  });
+
+  it('tell what of it nobody waits for', () => {
+    const imported = (at: number) => ({ workSecondsCharged: 5 * at, workSecondsChargedBatch: 4 * at });
+    const { workSecondsArriving, workSecondsArrivingBatch } = after(30, imported);
+    expect(workSecondsArriving - workSecondsArrivingBatch).toBeCloseTo(1);
   });
 
   it('take no burst of the first seconds for a rate', () => {

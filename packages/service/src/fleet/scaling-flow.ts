@@ -4,6 +4,8 @@ export interface FlowSample {
   readonly atSeconds: number;
   /** Work ever asked for, in CPU-seconds. */
   readonly workSecondsCharged: number;
+  /** Of it, in the lane `batch`. */
+  readonly workSecondsChargedBatch: number;
   readonly workSecondsQueued: number;
   readonly workSecondsRunning: number;
   readonly running: number;
@@ -24,13 +26,20 @@ const DONE_PER_UNSURE_MIN = 2;
 const SPEED_MIN = 0.2;
 const SPEED_MAX = 5;
 
+interface Rates {
+  /** CPU-seconds of work that arrive per second; then those of them that arrive in `batch`. */
+  readonly workSecondsArriving: number;
+  readonly workSecondsArrivingBatch: number;
+  /** CPU-seconds of work that a busy worker does per second. */
+  readonly workSecondsPerSecond: number;
+}
+
 /** Rates over the last minute, out of looks at the queue. */
 export class FlowRates {
   readonly #samples: FlowSample[] = [];
   #speed = 1;
 
-  /** @returns work that arrives per second, and work that a busy worker does per second; both in CPU-seconds. */
-  take(sample: FlowSample): { readonly workSecondsArriving: number; readonly workSecondsPerSecond: number } {
+  take(sample: FlowSample): Rates {
     const samples = this.#samples;
     samples.push(sample);
     while (samples.length > SAMPLES_MAX || sample.atSeconds - (samples[0]?.atSeconds ?? 0) > WINDOW_SECONDS) {
@@ -38,9 +47,10 @@ export class FlowRates {
     }
     const first = samples[0] ?? sample;
     const seconds = sample.atSeconds - first.atSeconds;
-    if (seconds <= 0) return { workSecondsArriving: 0, workSecondsPerSecond: this.#speed };
+    if (seconds <= 0) return { workSecondsArriving: 0, workSecondsArrivingBatch: 0, workSecondsPerSecond: this.#speed };
     // Cancelled work is taken back, and nothing arrives less than not at all.
     const charged = Math.max(0, sample.workSecondsCharged - first.workSecondsCharged);
+    const chargedBatch = Math.max(0, sample.workSecondsChargedBatch - first.workSecondsChargedBatch);
     const busySeconds = this.#busySeconds();
     if (busySeconds >= BUSY_SECONDS_MIN && !samples.some(({ estimated }) => estimated)) {
       const done = charged - (unfinished(sample) - unfinished(first));
@@ -49,7 +59,12 @@ export class FlowRates {
         this.#speed = Math.min(Math.max(done / busySeconds, SPEED_MIN), SPEED_MAX);
       }
     }
-    return { workSecondsArriving: charged / Math.max(seconds, RATE_SECONDS_MIN), workSecondsPerSecond: this.#speed };
+    const rateSeconds = Math.max(seconds, RATE_SECONDS_MIN);
+    return {
+      workSecondsArriving: charged / rateSeconds,
+      workSecondsArrivingBatch: chargedBatch / rateSeconds,
+      workSecondsPerSecond: this.#speed,
+    };
   }
 
   #busySeconds(): number {

@@ -12,6 +12,7 @@ export interface ManagedMachines {
   readonly workersOrdered: number;
   readonly startSeconds: number;
   readonly connectionsPerWorker: number;
+  readonly claimsPerWorker: number;
   readonly costPerWorkerHour: number;
 }
 
@@ -54,6 +55,7 @@ export class FleetObserver {
     const rates = this.#rates.take({
       atSeconds: this.#clock.monotonic() / 1000,
       workSecondsCharged: flow.workSecondsCharged,
+      workSecondsChargedBatch: flow.workSecondsChargedBatch,
       workSecondsQueued: sum(lanes, ({ workSeconds }) => workSeconds),
       workSecondsRunning: flow.workSecondsRunning,
       running: flow.running,
@@ -71,6 +73,7 @@ export class FleetObserver {
       databaseConnectionsUsed: connections.used,
       databaseConnectionsMax: connections.max,
       connectionsPerWorker: machines.connectionsPerWorker,
+      claimsPerWorker: machines.claimsPerWorker,
       secondsSinceUp: since.up ?? Number.POSITIVE_INFINITY,
       secondsSinceDown: since.down ?? Number.POSITIVE_INFINITY,
     };

@@ -14,6 +14,7 @@ const machines: ManagedMachines = {
   workersOrdered: 6,
   startSeconds: 2,
   connectionsPerWorker: 4,
+  claimsPerWorker: 2,
   costPerWorkerHour: 0.05,
 };
 

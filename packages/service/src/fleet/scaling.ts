@@ -17,6 +17,8 @@ export type PoolName = 'none' | 'processes' | 'kubernetes';
 
 /** As JSON keeps numbers: infinity is null. */
 type Kept<T> = { readonly [K in keyof T]: T[K] extends number ? number | null : T[K] };
+/** What decisions of an earlier version were kept without. */
+type Later<T, K extends keyof T> = Omit<T, K> & Partial<Pick<T, K>>;
 
 /** A decision as it was kept. */
 export interface ScalingDecision extends Decision {
@@ -26,8 +28,10 @@ export interface ScalingDecision extends Decision {
   readonly pool: PoolName;
   /** Workers ready and starting when it was made. */
   readonly workersBefore: number;
-  readonly observations: Observations & Pick<Kept<Observations>, 'secondsSinceUp' | 'secondsSinceDown'>;
-  readonly policy: ScalingPolicy & Pick<Kept<ScalingPolicy>, 'costPerHourMax'>;
+  readonly observations: Later<Observations, 'workSecondsArrivingBatch' | 'claimsPerWorker'> &
+    Pick<Kept<Observations>, 'secondsSinceUp' | 'secondsSinceDown'>;
+  readonly policy: Later<ScalingPolicy, 'claimsPerSecondMax'> &
+    Pick<Kept<ScalingPolicy>, 'costPerHourMax'> & { readonly claimsPerSecondMax?: number | null };
   /** Why the pool did not take the order; null: it did, or there was none. */
   readonly failure: string | null;
   /** Since it was made, by the database's clock. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -42,14 +42,16 @@ async function* lingering(body: Buffer, message: IncomingMessage): AsyncGenerato
 
 const UNREADABLE: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'The headers of the request are too long.',
-  ERR_HTTP_REQUEST_TIMEOUT: 'The headers of the request came too slowly.',
 };
+/** Retryable: when this process itself stood still, such as on a suspended machine, the client was not slow at all. */
+const UNREAD = () => new ProblemError('overloaded', { detail: 'The headers of the request did not come in time.' });
 
 /** Answers what Node's parser could not read as a request, and ends the connection. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
   if (error.code !== 'ECONNRESET' && socket.writable) {
     const detail = UNREADABLE[error.code ?? ''] ?? 'The request is not HTTP as it should be.';
-    const problem = new ProblemError('request_invalid', { detail });
+    const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const problem = isLate ? UNREAD() : new ProblemError('request_invalid', { detail });
     const body = JSON.stringify(problem.body(requestId));
     const headers = {
       ...problem.headers(),
@@ -59,7 +61,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, r
       connection: 'close',
     };
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.write(`HTTP/1.1 ${problem.status} Bad Request\r\n${lines.join('')}\r\n${body}`);
+    socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${body}`);
   }
   socket.destroySoon();
 }

@@ -1,4 +1,4 @@
-interface Caching {
+export interface Caching {
   /** `private`: for the client that was handed the URL, not for shared caches. */
   readonly scope: 'public' | 'private';
   /** Whether the URL names a version, which never changes. */

@@ -1,8 +1,13 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { invariant } from '../core/invariant.ts';
 import type { ByteRange } from '../ports/object-store.ts';
+import { type Access, accessLeftMs, opens } from './access.ts';
+import { type Caching, cacheControl } from './cache-control.ts';
 import type { HttpContext } from './context.ts';
 import type { Deliverable, Found } from './deliverable.ts';
 import { lengthError } from './object-cache.ts';
+import { Paced, pacedBy } from './pace.ts';
 import { ProblemError } from './problem.ts';
 import { matchesTag, readRange } from './ranges.ts';
 import { type FoundIn, serverTiming } from './server-timing.ts';
@@ -22,7 +27,8 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 /** Formats that a browser would run. */
 const ACTIVE_FORMATS: ReadonlySet<string> = new Set(['svg']);
-const EXPOSED = 'etag, content-length, content-range, accept-ranges, x-request-id, server-timing, x-safelight-cost-ms';
+const EXPOSED =
+  'etag, content-length, content-range, accept-ranges, ratelimit, ratelimit-policy, retry-after, x-request-id, server-timing, x-safelight-cost-ms, x-safelight-degraded';
 
 /**
  * Sends an object with its tag, whole or in part, or only its headers when the client has it: then nothing of it is
@@ -34,13 +40,16 @@ export async function sendObject(
   request: FastifyRequest,
   reply: FastifyReply,
   found: Found,
-  cacheControl: string,
+  { access, ...caching }: Caching & { readonly access: Access },
 ): Promise<FastifyReply> {
   const { object } = found;
+  // Every way to these bytes was closed already: this is the last of them.
+  invariant(!object.isPrivate || opens(access, object.imageId), 'a private image is shown to whom it was opened');
+  request.billedTo = object.tenantId;
   const etag = `"${Buffer.from(object.sha256).toString('base64url')}"`;
   reply.headers({
     etag,
-    'cache-control': cacheControl,
+    'cache-control': found.isStandIn ? 'no-store' : cachingOf(object, access, caching),
     'accept-ranges': 'bytes',
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
@@ -85,7 +94,19 @@ export async function sendObject(
   end(held && found.foundIn === 'facts' ? 'memory' : found.foundIn);
   context.metrics.deliveredBytes.inc(length);
   endWhenUnread(reply.raw);
-  return reply.send(body);
+  const pace = request.paces?.bytesOut;
+  return reply.send(pace ? pacedBy(new Paced(pace, context.clock), streamOf(body)) : body);
+}
+
+function streamOf(body: Buffer | Readable): Readable {
+  return Buffer.isBuffer(body) ? Readable.from([body], { objectMode: false }) : body;
+}
+
+/** What not everybody may see is kept by no shared cache, nor by any other for longer than it may be seen. */
+function cachingOf(object: Deliverable, access: Access, caching: Caching): string {
+  if (!object.isPrivate && caching.scope === 'public') return cacheControl(caching);
+  const left = [caching.leftMs, accessLeftMs(access)].filter((ms) => ms !== undefined);
+  return cacheControl({ ...caching, scope: 'private', leftMs: left.length > 0 ? Math.min(...left) : undefined });
 }
 
 async function readBody(

@@ -4,6 +4,8 @@ import type { Delivery, Lookup } from '../images/index.ts';
 export interface Deliverable {
   readonly tenantId: string;
   readonly imageId: string;
+  /** For those alone who were given a signed URL or a token. */
+  readonly isPrivate: boolean;
   readonly objectKey: string;
   /** 32 bytes. */
   readonly sha256: Uint8Array;
@@ -22,21 +24,25 @@ export interface Found {
   readonly foundIn: 'facts' | 'database';
   /** Milliseconds that the request waited for the rendition to be made; 0 when it was there. */
   readonly waitMs: number;
+  /** Shown in the place of another, which is not made now: to be kept by nobody. */
+  readonly isStandIn?: boolean;
 }
 
 /** The bytes as they were uploaded. */
-export function toOriginal(tenantId: string, imageId: string, { original }: Delivery): Deliverable {
-  return { ...original, tenantId, imageId, isUploaded: true, renderMs: 0 };
+export function toOriginal(tenantId: string, imageId: string, { original, isPrivate }: Delivery): Deliverable {
+  return { ...original, tenantId, imageId, isPrivate, isUploaded: true, renderMs: 0 };
 }
 
 /** The object of a ready rendition, or undefined when the look-up found anything else. */
 export function toDeliverable(tenantId: string, imageId: string, lookup: Lookup<Delivery>): Deliverable | undefined {
-  const made = lookup.state === 'found' ? lookup.value.rendition?.made : undefined;
-  if (!made) return undefined;
+  const delivery = lookup.state === 'found' ? lookup.value : undefined;
+  const made = delivery?.rendition?.made;
+  if (!delivery || !made) return undefined;
   const { objectKey, sha256, bytes, format, renderMs } = made;
   return {
     tenantId,
     imageId,
+    isPrivate: delivery.isPrivate,
     objectKey,
     sha256,
     bytes,

@@ -79,6 +79,9 @@ export class Deliveries {
   }
 }
 
+/** The same for who need not know how: what delivers, or one request's view of it. */
+export type DeliveryFacts = Pick<Deliveries, keyof Deliveries>;
+
 function originalOf(tenantId: string, imageId: string, lookup: Lookup<Delivery>): Deliverable | undefined {
   return lookup.state === 'found' ? toOriginal(tenantId, imageId, lookup.value) : undefined;
 }

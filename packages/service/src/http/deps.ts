@@ -3,9 +3,13 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import type { EventHub } from '../events/index.ts';
 import type { Reservation } from '../jobs/index.ts';
+import type { FetchOutside } from '../outbound/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Rejection, RenditionWaiters, SourceFacts } from '../renditions/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { LookUpTexts } from '../tenants/index.ts';
+import type { NodeCounts } from '../usage/index.ts';
+import type { OidcSettings } from './oidc.ts';
 
 /** Bounds of one node's front end. */
 export interface HttpLimits {
@@ -43,8 +47,14 @@ export interface HttpDeps {
   readonly metrics: Metrics;
   readonly limits: HttpLimits;
   readonly version: string;
-  /** Looks at an uploaded object in the reserved probe process. */
-  readonly probe: (objectKey: string) => Promise<ProbeResult>;
+  /** Takes what was answered, by the tenant that pays. */
+  readonly counts: Pick<NodeCounts, 'add'>;
+  /** Asks a server that a tenant names. */
+  readonly outside: FetchOutside;
+  /** Asks the DNS for the texts of a name. */
+  readonly texts: LookUpTexts;
+  /** Looks at an uploaded object in the reserved probe process; the signal leaves the line for it. */
+  readonly probe: (objectKey: string, signal?: AbortSignal) => Promise<ProbeResult>;
   /** Called after a commit that left work or events behind. */
   readonly hint: (what: 'jobs' | 'events') => void;
   /** Sets an idle worker of this node aside, where it has any. */
@@ -53,6 +63,10 @@ export interface HttpDeps {
   readonly readiness: () => Promise<Readonly<Record<string, ReadinessCheck>>>;
   /** Short name of the tenant that needs no key, if any. */
   readonly publicTenant: string | undefined;
+  /** Who vouches for people besides their passwords, if anybody does. */
+  readonly oidc: OidcSettings | undefined;
+  /** Addresses and networks, separated by commas, that tell truly for whom they ask. */
+  readonly trustedProxies: string | undefined;
   /** How clients reach this service, if it is told. */
   readonly publicUrl: string | undefined;
   /** Fires when this node is told to end: balancers should turn away, but whoever still comes is served. */

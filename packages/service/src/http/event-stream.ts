@@ -35,6 +35,7 @@ export async function followAsEvents(
   const heartbeat = setInterval(() => raw.write(': here\n\n'), HEARTBEAT_MS);
   try {
     for await (const event of events.follow({ tenantId, imageId, afterPosition, signal })) {
+      context.positions.unsettle(request);
       if (!raw.write(format(event))) await drained(raw, signal);
       if (event.type === LAST_EVENT) break;
     }

@@ -3,6 +3,9 @@ import { isConnectionLoss } from '../db/database.ts';
 import { IdempotencyKeyLostError } from '../images/index.ts';
 import { TooManyBytesError } from '../ports/object-store.ts';
 import { isOutOfSpace, isStorageFailure } from '../ports/storage-failure.ts';
+import { TenantNotActiveError, TenantRefusedError, UnknownPlanError } from '../tenants/index.ts';
+import { TooManyPartsError, TooManyUploadsError, UploadLostError, UploadTokenSpentError } from '../uploads/index.ts';
+import { BudgetExhaustedError, StorageFullError } from '../usage/index.ts';
 import { ProblemError } from './problem.ts';
 import { PartialUploadError } from './receive.ts';
 
@@ -36,6 +39,20 @@ export function toProblem(error: unknown): ProblemError {
     });
   }
   if (error instanceof IdempotencyKeyLostError) return new ProblemError('idempotency_key_in_use');
+  if (error instanceof UploadLostError) return new ProblemError('upload_held');
+  if (error instanceof UploadTokenSpentError) return new ProblemError('upload_token_spent');
+  if (error instanceof TooManyUploadsError)
+    return new ProblemError('limit_reached', { bound: { name: 'uploadsOpenMax', limit: error.limit } });
+  if (error instanceof TooManyPartsError)
+    return new ProblemError('limit_reached', { bound: { name: 'uploadPartsMax', limit: error.limit } });
+  if (error instanceof BudgetExhaustedError) return new ProblemError('budget_exhausted', { bound: error.bound });
+  if (error instanceof StorageFullError) {
+    const bound = { name: 'storedBytesMax', limit: error.limit, actual: error.actual };
+    return new ProblemError('storage_quota_exceeded', { bound });
+  }
+  if (error instanceof TenantNotActiveError) return new ProblemError('tenant_suspended');
+  if (error instanceof TenantRefusedError) return new ProblemError('tenant_refused', { detail: sentence(error) });
+  if (error instanceof UnknownPlanError) return new ProblemError('plan_unknown', { detail: sentence(error) });
   const sqlState = codeOf(error);
   const known = SQL_STATES.find(([states]) => states.test(sqlState));
   if (known) return known[1]();
@@ -49,6 +66,10 @@ export function toProblem(error: unknown): ProblemError {
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : '';
+}
+
+function sentence({ message }: Error): string {
+  return `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`;
 }
 
 /** A 4xx by which Fastify itself refuses a malformed request. */

@@ -2,9 +2,11 @@ import type { FastifyReply } from 'fastify';
 import type { Delivery, Lookup } from '../images/index.ts';
 import type { Rendition } from '../renditions/index.ts';
 import type { HttpContext } from './context.ts';
+import { willingMs } from './deadline.ts';
 import { type Found, toDeliverable, toOriginal } from './deliverable.ts';
 import { existing } from './existing.ts';
 import { ProblemError } from './problem.ts';
+import { refuseNewRendition } from './standing.ts';
 import { goneSignal } from './wait.ts';
 
 /** What a URL names: one image under one transformation. */
@@ -49,7 +51,8 @@ async function awaitRendition(
 ): Promise<{ lookup: Lookup<Delivery>; cause: Rendition['cause']; waitMs: number }> {
   const { clock, waiters, limits, deliveries, orders } = context;
   const since = clock.monotonic();
-  const until = since + limits.waitMs;
+  const waitMsMax = willingMs(reply.request, limits.waitMs);
+  const until = since + waitMsMax;
   let signal: AbortSignal | undefined;
   let hurried = false;
   for (;;) {
@@ -63,18 +66,22 @@ async function awaitRendition(
       if (hurried) orders.noteWait(tenantId, waitMs);
       return { lookup, cause: rendition.cause, waitMs };
     }
+    signal ??= goneSignal(reply);
+    const gone = signal;
     if (!hurried) {
+      await refuseNewRendition(context, tenantId);
       hurried = true;
-      rendition = (await orders.order(tenantId, delivery, transformation))?.rendition;
+      const order = () => orders.order(tenantId, delivery, transformation, gone);
+      // Who hurries what is ordered already costs nothing more.
+      rendition = (await (rendition ? order() : context.budgets.within(tenantId, order)))?.rendition;
       if (!rendition) continue;
     }
-    signal ??= goneSignal(reply);
     const leftMs = until - clock.monotonic();
-    if (leftMs <= 0) orders.noteWait(tenantId, limits.waitMs);
-    if (!rendition || leftMs <= 0 || signal.aborted || context.closing.aborted) throw stillPending();
+    // Who is impatient tells nothing of how fast they are made.
+    if (leftMs <= 0 && waitMsMax === limits.waitMs) orders.noteWait(tenantId, waitMsMax);
+    if (!rendition || leftMs <= 0 || gone.aborted || context.closing.aborted) throw stillPending();
     // Between the look and the wait the rendition may have ended: the poll behind the wait finds out.
     const { renditionId } = rendition;
-    const gone = signal;
     const ended = await orders.awaiting(tenantId, renditionId, () => waiters.wait(tenantId, renditionId, leftMs, gone));
     if (!ended) continue;
     // Committed by this node a moment ago: there is nothing to ask. It is not kept, since nothing tells here of a deletion.

@@ -6,9 +6,17 @@ import type { HttpContext } from './context.ts';
  * themselves, since no object changes: they go only with the image that they were read for.
  */
 export function forget(
-  { auth, deliveries, iiifImages, objects }: Pick<HttpContext, 'auth' | 'deliveries' | 'iiifImages' | 'objects'>,
+  {
+    auth,
+    deliveries,
+    domains,
+    iiifImages,
+    objects,
+    quotas,
+  }: Pick<HttpContext, 'auth' | 'deliveries' | 'domains' | 'iiifImages' | 'objects' | 'quotas'>,
   stale?: Stale,
 ) {
+  quotas.forget(stale?.tenantId);
   if (stale?.imageId !== undefined) {
     deliveries.forget(stale.tenantId, stale.imageId);
     iiifImages.forget(stale.imageId);
@@ -16,6 +24,7 @@ export function forget(
     return;
   }
   auth.forgetTenant(stale?.tenantId);
+  domains.forget(stale?.tenantId);
   deliveries.forgetAll(stale?.tenantId);
   iiifImages.forgetAll(stale?.tenantId);
   if (stale) objects.forgetTenant(stale.tenantId);

@@ -115,6 +115,51 @@ describe('a fact', () => {
   });
 });
 
+describe('a fact in an outage', () => {
+  const AWAY_MS_MAX = 30_000;
+  /** It is asked for in vain, and again. */
+  async function away(): Promise<void> {
+    now += MS_MAX * 0.6;
+    facts.known('a');
+    await questions.at(-1)?.fail();
+    now += MS_MAX * 1.5;
+  }
+
+  it('is told for half a minute more, and asked for again and again', async () => {
+    await learn('a', 7);
+    await away();
+    expect(facts.known('a')).toEqual({ told: 7 });
+    expect(questions.length).toBe(3);
+    await questions.at(-1)?.fail();
+    now += AWAY_MS_MAX - 2 * MS_MAX;
+    expect(facts.known('a')).toEqual({ told: 7 });
+    now += MS_MAX;
+    expect(facts.known('a')).toBeUndefined();
+  });
+
+  it('is told as well while the question gets no answer at all', async () => {
+    await learn('a', 7);
+    now += MS_MAX * 0.6;
+    facts.known('a');
+    now += MS_MAX * 1.5;
+    expect(facts.known('a')).toEqual({ told: 7 });
+  });
+
+  it('ends with the first answer to any question', async () => {
+    await learn('a', 7);
+    await away();
+    await learn('b', 8);
+    expect(facts.known('a')).toBeUndefined();
+  });
+
+  it('is not told when it was forgotten', async () => {
+    await learn('a', 7);
+    await away();
+    facts.forget(['a']);
+    expect(facts.known('a')).toBeUndefined();
+  });
+});
+
 describe('a forgotten fact', () => {
   it('is not brought back by an answer that was under way', async () => {
     const asked = facts.ask('a');

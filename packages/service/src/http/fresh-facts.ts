@@ -4,8 +4,10 @@ import type { Clock } from '../core/clock.ts';
 export interface FreshFactsOptions<Fact, Answer> {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly entriesMax: number;
-  /** No fact older than this is told. */
+  /** No fact older than this is told while the database answers. */
   readonly msMax: number;
+  /** How much longer facts are told while it is away; 30 s if absent. 0 for what opens doors, such as a key. */
+  readonly awayMsMax?: number;
   readonly ask: (key: string) => Promise<Answer>;
   /** What of an answer may be told again; undefined keeps nothing. */
   readonly keep: (key: string, answer: Answer) => Fact | undefined;
@@ -15,24 +17,35 @@ export interface FreshFactsOptions<Fact, Answer> {
 
 /** Each is a query: a cache of thousands of hot facts must not keep the database busy with nothing else. */
 const REFRESHES_AT_ONCE = 4;
+/** A question that is as old as this, and none answered since, tells that the database is away. */
+const UNANSWERED_MS = 1_000;
+/**
+ * How much longer facts are told while the database is away (`stale-if-error`, RFC 5861, 4): a failover takes less. They
+ * are as old then as the outage; of what is deleted meanwhile by way of other nodes the notification may be lost.
+ */
+const AWAY_MS_MAX = 30_000;
 
 /**
  * Facts from the database that may be told for a few seconds. One that is asked for in the second half of its time is
  * asked for again meanwhile, so nobody who wants a hot one ever waits for a round trip; its age stays within the bound
- * all the same. Whoever asks for the same unknown fact at the same time shares one question.
+ * all the same, but for an outage of the database, in which it may be told for 30 s more. Whoever asks for the same unknown fact at the same time shares one question.
  */
 export class FreshFacts<Fact extends object, Answer> {
   readonly #options: FreshFactsOptions<Fact, Answer>;
   readonly #facts: LRUCache<string, Fact>;
   readonly #asked = new Map<string, Promise<Answer>>();
+  readonly #awayMsMax: number;
   #refreshes = 0;
+  /** When the first question was put of those since the last answer. */
+  #unansweredSince: number | undefined;
 
   constructor(options: FreshFactsOptions<Fact, Answer>) {
     this.#options = options;
-    const { clock, entriesMax, msMax, onDrop } = options;
+    const { clock, entriesMax, msMax, onDrop, awayMsMax = AWAY_MS_MAX } = options;
+    this.#awayMsMax = awayMsMax;
     this.#facts = new LRUCache<string, Fact>({
       max: entriesMax,
-      ttl: msMax,
+      ttl: msMax + awayMsMax,
       ttlResolution: 0,
       perf: { now: () => clock.monotonic() },
       dispose: (fact, key, reason) => {
@@ -41,10 +54,13 @@ export class FreshFacts<Fact extends object, Answer> {
     });
   }
 
-  /** The fact if it is known and fresh. */
+  /** The fact if it is known and fresh, or as good as can be had. */
   known(key: string): Fact | undefined {
+    const { msMax } = this.#options;
     const fact = this.#facts.get(key);
-    if (fact && this.#facts.getRemainingTTL(key) < this.#options.msMax / 2) this.#refresh(key);
+    const freshMs = this.#facts.getRemainingTTL(key) - this.#awayMsMax;
+    if (!fact || (freshMs <= 0 && !this.#isAway())) return undefined;
+    if (freshMs < msMax / 2) this.#refresh(key);
     return fact;
   }
 
@@ -55,8 +71,10 @@ export class FreshFacts<Fact extends object, Answer> {
 
   /** Asks after something is known to have changed: an answer that is under way may be older than that. */
   askAnew(key: string): Promise<Answer> {
+    this.#unansweredSince ??= this.#options.clock.monotonic();
     const asked: Promise<Answer> = this.#options.ask(key).then(
       (answer) => {
+        this.#unansweredSince = undefined;
         this.#settle(key, asked, answer);
         return answer;
       },
@@ -91,6 +109,11 @@ export class FreshFacts<Fact extends object, Answer> {
     const fact = this.#options.keep(key, answer);
     if (fact) this.#facts.set(key, fact);
     else this.#facts.delete(key);
+  }
+
+  #isAway(): boolean {
+    const since = this.#unansweredSince;
+    return since !== undefined && this.#options.clock.monotonic() - since > UNANSWERED_MS;
   }
 
   #refresh(key: string): void {

@@ -38,10 +38,22 @@ export type HeldKey =
  * The Idempotency-Key of a request, taken before its body is read. A repeat while the first still runs is refused with
  * 409; one with another body with 422; after the end it gets the first answer. A failed request gives its key back.
  */
-export async function takeKeyOf(context: HttpContext, request: FastifyRequest, tenantId: string): Promise<HeldKey> {
+export async function takeKeyOf(
+  context: HttpContext,
+  request: FastifyRequest,
+  caller: {
+    readonly tenantId: string;
+    /** The keys of an upload token's bearer are no other's. */
+    readonly tokenId?: string | undefined;
+    /** The body, where it was short enough to be read before. */
+    readonly wish?: unknown;
+  },
+): Promise<HeldKey> {
   const { database } = context;
-  const key = request.headers['idempotency-key'];
-  if (typeof key !== 'string') {
+  const { tenantId, wish } = caller;
+  const key = keyOf(request, caller.tokenId);
+  const known = wish === undefined ? undefined : wishFingerprint(request, wish);
+  if (key === undefined) {
     return {
       state: 'held',
       setFingerprint: () => undefined,
@@ -55,14 +67,15 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
   if (taken.state === 'running') {
     throw new ProblemError('idempotency_key_in_use', { retryAfterSeconds: taken.retryAfterSeconds });
   }
+  if (taken.state === 'erased') throw new ProblemError('image_gone');
   if (taken.state === 'finished') {
-    const fingerprint = await readFingerprint(context, request, tenantId);
+    const fingerprint = known ?? (await readFingerprint(context, request, tenantId));
     const isSame = fingerprint.length === taken.fingerprint.length && timingSafeEqual(fingerprint, taken.fingerprint);
     if (!isSame) throw new ProblemError('idempotency_key_reused');
     return { state: 'answered', answer: taken.answer as ImageResource };
   }
   const { token } = taken;
-  let fingerprint: Uint8Array = new Uint8Array();
+  let fingerprint: Uint8Array = known ?? new Uint8Array();
   // An upload may take as long as its client keeps the pace. A renewal that fails is made up for by the next.
   const renewal = setInterval(() => {
     renewIdempotencyKey(database, tenantId, key, token, LEASE_SECONDS).catch(() => undefined);
@@ -79,6 +92,18 @@ export async function takeKeyOf(context: HttpContext, request: FastifyRequest, t
     release: () => releaseIdempotencyKey(database, tenantId, key, token).catch(() => undefined),
     letGo: () => clearInterval(renewal),
   };
+}
+
+function keyOf({ headers }: FastifyRequest, tokenId: string | undefined): string | undefined {
+  const key = headers['idempotency-key'];
+  if (typeof key !== 'string') return undefined;
+  return tokenId === undefined ? key : `${tokenId}:${createHash('sha256').update(key).digest('hex')}`;
+}
+
+function wishFingerprint(request: FastifyRequest, wish: unknown): Uint8Array {
+  return createHash('sha256')
+    .update(JSON.stringify([request.method, request.url, wish]))
+    .digest();
 }
 
 /** Reads the body of a repeat to compare it, keeping nothing; within the same bounds as the first. */

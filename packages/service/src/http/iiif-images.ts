@@ -9,6 +9,7 @@ export interface IiifImageFacts {
   readonly tenantId: string;
   /** Undefined: the image was deleted. */
   readonly source: IiifSource | undefined;
+  readonly isPrivate: boolean;
 }
 
 const ENTRIES_MAX = 20_000;
@@ -34,6 +35,11 @@ export class IiifImages {
     return this.#facts.known(imageId) ?? this.#facts.ask(imageId);
   }
 
+  /** The same from the database, which one that is not there is looked for in each time. */
+  look(imageId: string): Promise<IiifImageFacts | undefined> {
+    return this.#facts.ask(imageId);
+  }
+
   forget(imageId: string): void {
     this.#facts.forget([imageId]);
     this.#facts.forgetAsked((key) => key === imageId);
@@ -51,7 +57,7 @@ async function findFacts(database: Database, imageId: string): Promise<IiifImage
   if (tenantId === undefined) return undefined;
   // Which rendition is looked for beside the original is all the same.
   const lookup = await findDelivery(database, tenantId, imageId, PRESETS.small);
-  if (lookup.state !== 'found') return { tenantId, source: undefined };
+  if (lookup.state !== 'found') return { tenantId, source: undefined, isPrivate: lookup.isPrivate ?? false };
   const { width, height, frames } = lookup.value.source;
-  return { tenantId, source: { width, height, frames } };
+  return { tenantId, source: { width, height, frames }, isPrivate: lookup.value.isPrivate };
 }

@@ -3,11 +3,14 @@ import type { FastifyReply } from 'fastify';
 import { PlacesTakenError } from '../core/tenant-places.ts';
 import type { Delivery } from '../images/index.ts';
 import type { HttpContext } from './context.ts';
-import { type Found, toDeliverable } from './deliverable.ts';
+import type { Found } from './deliverable.ts';
 import { existing } from './existing.ts';
-import { findRendition, type Wanted } from './find-rendition.ts';
+import { findMade, keyOf } from './find-made.ts';
+import type { Wanted } from './find-rendition.ts';
 import { acceptableFormats, type NegotiableSource } from './negotiate.ts';
 import { ProblemError } from './problem.ts';
+import { findShowable } from './stand-in.ts';
+import { refuseNewRendition } from './standing.ts';
 
 /** What is left to the service, and what it depends on. */
 export interface Negotiable {
@@ -17,6 +20,8 @@ export interface Negotiable {
   readonly format: boolean;
   readonly compress: boolean;
   readonly accept: string | undefined;
+  /** Which formats the tenant may have. */
+  readonly allows: (format: OutputFormat) => boolean;
 }
 
 export interface Negotiated {
@@ -38,7 +43,8 @@ export async function findNegotiated(
   const wanted = best.map((transformation) => ({ ...negotiable, transformation }));
   const standing = await findStanding(context, wanted);
   if (standing?.rank === 0) return { found: standing.found, isProvisional: false };
-  const found = standing?.found ?? (await findRendition(context, reply, { ...negotiable, transformation: fast }));
+  const found = standing?.found ?? (await findShowable(context, reply, { ...negotiable, transformation: fast }));
+  if (found.isStandIn) return { found, isProvisional: false };
   const [first] = wanted;
   const isBest = first === undefined || first.transformation === fast;
   return { found, isProvisional: !isBest && (await isOnItsWay(context, first)) };
@@ -49,28 +55,29 @@ async function findStanding(
   context: HttpContext,
   wanted: readonly Wanted[],
 ): Promise<{ readonly found: Found; readonly rank: number } | undefined> {
-  const { notYet } = context.negotiated;
   for (const [rank, one] of wanted.entries()) {
-    const { tenantId, imageId, transformation } = one;
-    const cached = context.deliveries.get(tenantId, imageId, transformation);
-    if (cached) return { found: { object: cached, foundIn: 'facts', waitMs: 0 }, rank };
-    if (notYet.has(keyOf(one))) continue;
-    const lookup = await context.deliveries.look(tenantId, imageId, transformation);
-    const object = toDeliverable(tenantId, imageId, lookup);
-    if (object) return { found: { object, foundIn: 'database', waitMs: 0 }, rank };
-    notYet.set(keyOf(one), true);
+    const found = await findMade(context, one);
+    if (found) return { found, rank };
   }
   return undefined;
 }
 
-/** Whether the best will be there later; sees to it. */
-async function isOnItsWay(context: HttpContext, best: Wanted): Promise<boolean> {
+/** Whether a better one will be there later; sees to it. */
+export async function isOnItsWay(context: HttpContext, best: Wanted): Promise<boolean> {
   const { onItsWay } = context.negotiated;
   const known = onItsWay.get(keyOf(best));
   if (known !== undefined) return known;
+  if (await isSaving(context, best.tenantId)) return false;
   const ordered = await orderBest(context, best);
   onItsWay.set(keyOf(best), ordered);
   return ordered;
+}
+
+/** Whether what there is has to do: a smaller one would cost more than it is worth to the tenant now. */
+async function isSaving({ budgets, auth }: HttpContext, tenantId: string): Promise<boolean> {
+  const standing = await budgets.standing(tenantId);
+  if (standing !== 'saving') return standing === 'exhausted';
+  return (await auth.tenant(tenantId))?.settings.onBudget === 'cheaper';
 }
 
 async function sourceOf(context: HttpContext, { tenantId, imageId, asked }: Negotiable): Promise<NegotiableSource> {
@@ -90,7 +97,9 @@ async function orderBest(context: HttpContext, { tenantId, imageId, transformati
   const { rendition } = lookup.value;
   if (rendition) return rendition.state !== 'failed';
   try {
-    await context.orders.orderLater(tenantId, lookup.value, transformation);
+    const delivery = lookup.value;
+    await refuseNewRendition(context, tenantId);
+    await context.budgets.within(tenantId, () => context.orders.orderLater(tenantId, delivery, transformation));
     return true;
   } catch (error) {
     // It can never be made here.
@@ -101,22 +110,18 @@ async function orderBest(context: HttpContext, { tenantId, imageId, transformati
   }
 }
 
-function keyOf({ tenantId, imageId, transformation }: Wanted): string {
-  return `${tenantId} ${imageId} ${transformation}`;
-}
-
 function negotiableOf({ source: { frames, hasAlpha } }: Delivery): NegotiableSource {
   return { frames, hasAlpha };
 }
 
 /** Smallest first, and the one that is made fastest; the same where there is but one way. */
 function candidatesOf(
-  { asked, format, compress, accept }: Negotiable,
+  { asked, format, compress, accept, allows }: Negotiable,
   source: NegotiableSource,
 ): { readonly best: readonly string[]; readonly fast: string } {
   const still = asked.page === undefined ? source : { ...source, frames: 1 };
   const formats: readonly (OutputFormat | undefined)[] =
-    format && asked.fm === undefined ? acceptableFormats(accept, still) : [asked.fm];
+    format && asked.fm === undefined ? acceptableFormats(accept, still).filter(allows) : [asked.fm];
   const text = (fm: OutputFormat | undefined, quality: Transformation['q']) =>
     canonicalTransformation({
       ...asked,

@@ -43,7 +43,7 @@ async function put(bytes: number, imageId = 'img_a', tenantId = 'ten_a'): Promis
   const body = randomBytes(bytes);
   await store.put(objectKey, body);
   const sha256 = new Uint8Array(32);
-  const rest = { sha256, bytes, format: 'jpeg', filename: undefined, isUploaded: false, renderMs: 1 };
+  const rest = { sha256, bytes, format: 'jpeg', filename: undefined, isUploaded: false, isPrivate: false, renderMs: 1 };
   return { tenantId, imageId, objectKey, ...rest, body };
 }
 

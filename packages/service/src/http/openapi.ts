@@ -1,4 +1,13 @@
-import { ERRORS, type ErrorCode, problemSchema, ROUTES, type RouteContract, SCOPES } from '@safelight/contract';
+import {
+  answerHeadersOf,
+  ERRORS,
+  type ErrorCode,
+  problemSchema,
+  ROUTES,
+  type RouteContract,
+  SCOPES,
+  VISIBILITIES,
+} from '@safelight/contract';
 import { z } from 'zod';
 
 interface JsonObject {
@@ -43,7 +52,7 @@ function operation(contract: RouteContract): JsonObject {
       ...parameters('query', contract.query),
       ...parameters('header', contract.headers),
     ],
-    ...(contract.bodies && { requestBody: { required: true, content: requestContent(contract.bodies) } }),
+    ...((contract.body || contract.bodies) && { requestBody: { required: true, content: requestContent(contract) } }),
     responses: { ...successes(contract), ...failures(contract.errors) },
     ...(contract.event && { 'x-safelight-event': contract.event }),
   };
@@ -51,9 +60,13 @@ function operation(contract: RouteContract): JsonObject {
 
 /** Groups operations by what they are about. */
 function tagOf(path: string): string {
-  if (path === '/' || path.startsWith('/v1/images')) return 'images';
+  if (path === '/' || path.startsWith('/v1/images') || path.startsWith('/v1/uploads')) return 'images';
   if (path.startsWith('/iiif/')) return 'iiif';
-  return path.startsWith('/i/') || path === '/v1/purge' ? 'delivery' : 'node';
+  if (path.startsWith('/v1/keys')) return 'keys';
+  if (path.startsWith('/v1/usage') || path === '/v1/budget') return 'usage';
+  if (path.startsWith('/v1/session') || path.startsWith('/v1/people')) return 'people';
+  const isDelivery = path.startsWith('/i/') || ['/v1/purge', '/v1/delivery-tokens'].includes(path);
+  return isDelivery || path.startsWith('/v1/domains') ? 'delivery' : 'node';
 }
 
 function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject | undefined): JsonObject[] {
@@ -71,10 +84,17 @@ function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject | un
   });
 }
 
-function requestContent(bodies: readonly string[]): JsonObject {
+function requestContent({ body, bodies = [] }: RouteContract): JsonObject {
   const bytes = { type: 'string', format: 'binary' };
-  const form = { type: 'object', properties: { image: bytes, tags: { type: 'string' } }, required: ['image'] };
-  return Object.fromEntries(bodies.map((type) => [type, { schema: type.startsWith('multipart/') ? form : bytes }]));
+  const form = {
+    type: 'object',
+    properties: { image: bytes, tags: { type: 'string' }, visibility: { type: 'string', enum: VISIBILITIES } },
+    required: ['image'],
+  };
+  return {
+    ...(body && { 'application/json': { schema: toJsonSchema(body, 'input') } }),
+    ...Object.fromEntries(bodies.map((type) => [type, { schema: type.startsWith('multipart/') ? form : bytes }])),
+  };
 }
 
 function successes(contract: RouteContract): JsonObject {
@@ -88,12 +108,10 @@ function successes(contract: RouteContract): JsonObject {
   );
 }
 
-function headersOf({ answerHeaders }: RouteContract): JsonObject {
-  if (!answerHeaders) return {};
-  const headers = Object.entries(answerHeaders).map(([name, description]) => [
-    name,
-    { description, schema: { type: 'string' } },
-  ]);
+function headersOf(contract: RouteContract): JsonObject {
+  const told = Object.entries(answerHeadersOf(contract));
+  if (told.length === 0) return {};
+  const headers = told.map(([name, description]) => [name, { description, schema: { type: 'string' } }]);
   return { headers: Object.fromEntries(headers) };
 }
 
@@ -114,7 +132,7 @@ function failures(codes: readonly ErrorCode[]): JsonObject {
   );
 }
 
-function toJsonSchema(schema: z.ZodType): JsonObject {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { reused: 'inline', io: 'output' }) as JsonObject;
+function toJsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'output'): JsonObject {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { reused: 'inline', io }) as JsonObject;
   return rest;
 }

@@ -1,3 +1,4 @@
+import { AdaptiveLimit } from '../core/adaptive-limit.ts';
 import { ByteSemaphore } from '../core/byte-semaphore.ts';
 import { PlacesTakenError, TenantPlaces } from '../core/tenant-places.ts';
 import { type Delivery, type Hurried, hurryRendition, type Lookup, orderForLater } from '../images/index.ts';
@@ -5,8 +6,8 @@ import type { Lane } from '../jobs/index.ts';
 import { predictJob, readTransformation } from '../renditions/index.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { HttpDeps } from './deps.ts';
-import { PendingLimit } from './pending-limit.ts';
 import { ProblemError } from './problem.ts';
+import type { Shedding } from './shedding.ts';
 
 /** Of the pool's 16 connections, the rest is for who reads, and for the workers, who must bring the orders to an end. */
 const ORDERS_AT_ONCE = 4;
@@ -27,29 +28,43 @@ const LATER_MAX = 1_000;
 export class Orders {
   readonly #deps: Pick<HttpDeps, 'database' | 'clock' | 'limits' | 'hint' | 'reserve'>;
   readonly #deliveries: Deliveries;
-  readonly #pending: PendingLimit;
+  readonly #shedding: Pick<Shedding, 'refuse' | 'noteLiveWait'>;
+  /** Renditions of a tenant that may be pending: as many as are made in half the time for which a request waits. */
+  readonly #pending: AdaptiveLimit;
   /** Every order of a tenant charges one account: those at once hold a connection each while they wait for each other. */
   readonly #places = new TenantPlaces('orders', ORDERS_MAX);
   readonly #turns = new ByteSemaphore({ bytesMax: ORDERS_AT_ONCE, waitersMax: ORDERS_MAX });
   readonly #ordered = new Map<string, Promise<Hurried | undefined>>();
+  /** By order that is under way: fires when who asked for it has left. */
+  readonly #askers = new Map<string, Set<AbortSignal>>();
   /** By tenant: renditions that this node's requests wait for, and how many requests. */
   readonly #awaited = new Map<string, Map<string, number>>();
   readonly #looks = new Map<string, Promise<Lookup<Delivery>>>();
 
-  constructor(deps: Pick<HttpDeps, 'database' | 'clock' | 'limits' | 'hint' | 'reserve'>, deliveries: Deliveries) {
+  constructor(
+    deps: Pick<HttpDeps, 'database' | 'clock' | 'limits' | 'hint' | 'reserve'>,
+    deliveries: Deliveries,
+    shedding: Pick<Shedding, 'refuse' | 'noteLiveWait'>,
+  ) {
     this.#deps = deps;
     this.#deliveries = deliveries;
-    this.#pending = new PendingLimit(deps.limits);
+    this.#shedding = shedding;
+    this.#pending = new AdaptiveLimit({ limitMax: deps.limits.pendingMax, longMs: deps.limits.waitMs / 2 });
   }
 
   /**
    * Sees to it that the rendition is made soon.
+   * @param gone fires when who asks has left: what nobody waits for by the time of its turn is not ordered.
    * @returns undefined when the original is gone meanwhile.
    * @throws ProblemError when it can never be made here, PlacesTakenError when too many are pending.
    */
-  order(tenantId: string, delivery: Delivery, transformation: string): Promise<Hurried | undefined> {
+  order(tenantId: string, delivery: Delivery, transformation: string, gone: AbortSignal): Promise<Hurried | undefined> {
     const key = `${tenantId} ${delivery.originalId} ${transformation}`;
-    return shared(this.#ordered, key, () => this.#order(tenantId, delivery, transformation));
+    const askers = this.#askers.get(key) ?? new Set();
+    this.#askers.set(key, askers.add(gone));
+    return shared(this.#ordered, key, () =>
+      this.#order(tenantId, delivery, transformation, askers).finally(() => this.#askers.delete(key)),
+    );
   }
 
   /**
@@ -59,6 +74,7 @@ export class Orders {
   async orderLater(tenantId: string, delivery: Delivery, transformation: string): Promise<void> {
     const { database, clock, limits, hint } = this.#deps;
     refuseHeavy(delivery, transformation, limits.jobBytesMax, 'batch');
+    this.#shedding.refuse('batch');
     this.#refuseBeforehand(tenantId);
     await this.#inTurn(tenantId, () => orderForLater(database, clock, tenantId, delivery, transformation, LATER_MAX));
     hint('jobs');
@@ -86,6 +102,7 @@ export class Orders {
 
   /** A request has waited this long for what it ordered, whether in vain or not. */
   noteWait(tenantId: string, waitedMs: number): void {
+    this.#shedding.noteLiveWait(waitedMs);
     this.#pending.note(waitedMs, this.#awaited.get(tenantId)?.size ?? 0);
   }
 
@@ -96,19 +113,26 @@ export class Orders {
     if (actual >= limit) throw new PlacesTakenError({ name: 'pendingRenditionsOfTenantMax', limit, actual });
   }
 
-  async #order(tenantId: string, delivery: Delivery, transformation: string): Promise<Hurried | undefined> {
+  async #order(
+    tenantId: string,
+    delivery: Delivery,
+    transformation: string,
+    askers: ReadonlySet<AbortSignal>,
+  ): Promise<Hurried | undefined> {
     const { database, clock, limits, hint, reserve } = this.#deps;
     const isNew = !delivery.rendition;
     if (isNew) {
       refuseHeavy(delivery, transformation, limits.jobBytesMax, 'live');
+      this.#shedding.refuse('live');
       this.#refuseBeforehand(tenantId);
     }
-    const hurried = await this.#inTurn(tenantId, () =>
-      hurryRendition(database, clock, tenantId, delivery, transformation, {
+    const hurried = await this.#inTurn(tenantId, () => {
+      if ([...askers].every(({ aborted }) => aborted)) throw new ProblemError('deadline_passed');
+      return hurryRendition(database, clock, tenantId, delivery, transformation, {
         pendingMax: this.#pending.limit,
         reservation: isNew ? reserve() : undefined,
-      }),
-    );
+      });
+    });
     if (hurried && !hurried.isRunning) hint('jobs');
     return hurried;
   }
@@ -117,7 +141,11 @@ export class Orders {
     const leave = this.#places.take(tenantId);
     try {
       const done = await this.#turns.acquire(1);
-      return await order().finally(done);
+      try {
+        return await order();
+      } finally {
+        done();
+      }
     } finally {
       leave();
     }

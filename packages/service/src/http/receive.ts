@@ -19,6 +19,8 @@ export interface ReceiveOptions {
   readonly idleMs: number;
   /** Bytes per second, on average, after the first idle period. */
   readonly rateMin: number;
+  /** What lets the bytes through at the tenant's pace, if anything does. */
+  readonly held?: { readonly heldMs: number } | undefined;
   /** Writes the bytes away as they flow. */
   readonly put: (source: Readable, signal: AbortSignal) => Promise<ObjectDigest>;
 }
@@ -62,8 +64,12 @@ function refuseLongBody(message: IncomingMessage, bodyBytesMax: number, bytesMax
 }
 
 /** Watches a body: its length whatever it is made of, its pace, how long it takes in all, and its end. */
-function guardBody(message: IncomingMessage, bodyBytesMax: number, options: ReceiveOptions) {
-  const { clock, bytesMax, idleMs, rateMin } = options;
+export function guardBody(
+  message: IncomingMessage,
+  bodyBytesMax: number,
+  options: Omit<ReceiveOptions, 'put'>,
+): { readonly signal: AbortSignal; readonly end: () => void } {
+  const { clock, bytesMax, idleMs, rateMin, held } = options;
   const controller = new AbortController();
   let startedAt = clock.monotonic();
   let lastAt = startedAt;
@@ -92,11 +98,13 @@ function guardBody(message: IncomingMessage, bodyBytesMax: number, options: Rece
     }
     checkedAt = now;
     const elapsedMs = now - startedAt;
-    const tooSlow = elapsedMs > idleMs && (bytes * 1000) / elapsedMs < rateMin;
+    // What was held up here did not come slowly.
+    const freeMs = elapsedMs - (held?.heldMs ?? 0);
+    const tooSlow = freeMs > idleMs && (bytes * 1000) / freeMs < rateMin;
     const tooLong = elapsedMs > UPLOAD_MS_MAX;
     if (message.complete || (now - lastAt <= idleMs && !tooSlow && !tooLong)) return;
     let bound = { name: 'uploadIdleMs', limit: idleMs, actual: Math.floor(now - lastAt) };
-    if (tooSlow) bound = { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / elapsedMs) };
+    if (tooSlow) bound = { name: 'uploadRateMin', limit: rateMin, actual: Math.floor((bytes * 1000) / freeMs) };
     if (tooLong) bound = { name: 'uploadMsMax', limit: UPLOAD_MS_MAX, actual: Math.floor(elapsedMs) };
     controller.abort(new ProblemError('upload_timeout', { bound }));
   }, everyMs);

@@ -12,7 +12,9 @@ import {
   type Transformation,
   type TransformationProblem,
 } from '@safelight/contract';
+import type { Tenant } from '../tenants/index.ts';
 import { ProblemError } from './problem.ts';
+import { withSettings } from './standing.ts';
 
 /** What the URL of a delivery asks for. */
 export interface Requested {
@@ -53,16 +55,17 @@ function setOf<Name extends string>(names: readonly Name[] | undefined): Readonl
 
 /**
  * Reads a query as it was sent, its signature already taken off: the one place where a request becomes a
- * transformation.
+ * transformation, with the tenant's settings for what it leaves open.
  * @throws ProblemError that names each parameter which is wrong, and what would have been accepted.
  */
-export function readRequested(query: string): Requested {
+export function readRequested(query: string, tenant: Pick<Tenant, 'settings'>): Requested {
   const entries = decodeQuery(query);
   const { delivery, rest, problems } = takeWishes(entries);
   const parsed = parseTransformation(rest);
   if (!parsed.ok) problems.push(...parsed.problems);
   if (!parsed.ok || problems.length > 0) throw refusal(problems);
-  return { asked: parsed.transformation, transformation: canonicalTransformation(parsed.transformation), delivery };
+  const asked = withSettings(tenant, parsed.transformation);
+  return { asked, transformation: canonicalTransformation(asked), delivery };
 }
 
 /** The same for a URL whose transformation is fixed by its path. */

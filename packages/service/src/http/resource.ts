@@ -1,11 +1,15 @@
 import type { Image as ImageResource, Rendition as RenditionResource } from '@safelight/contract';
 import { type Image, stateOfImage } from '../images/index.ts';
 import type { Rendition } from '../renditions/index.ts';
-import type { Tenant } from '../tenants/index.ts';
-import { imageUrls, presetUrl, renditionUrl } from './urls.ts';
+import { presetOf, type Tenant } from '../tenants/index.ts';
+import { imageUrls, type Links, linksOf, presetUrl, renditionUrl } from './urls.ts';
 
-/** The image as the API shows it; every URL in it works at once. */
-export function toImageResource(image: Image, tenant: Tenant, base: string): ImageResource {
+/**
+ * The image as the API shows it; every URL in it works at once.
+ * @param now milliseconds since 1970: from then on the URLs of a private image are good for an hour
+ */
+export function toImageResource(image: Image, tenant: Tenant, base: string, now: number): ImageResource {
+  const links = linksOf(base, tenant, image, now);
   return {
     id: image.imageId,
     sha256: Buffer.from(image.sha256).toString('hex'),
@@ -16,11 +20,16 @@ export function toImageResource(image: Image, tenant: Tenant, base: string): Ima
     height: image.height,
     frames: image.frames,
     ...factsOf(image),
-    state: stateOfImage(image),
+    visibility: image.isPrivate ? 'private' : 'public',
+    state: image.trash ? 'trashed' : stateOfImage(image),
+    ...(image.trash && {
+      trashedAt: image.trash.trashedAt.toISOString(),
+      erasesAt: image.trash.erasesAt.toISOString(),
+    }),
     tags: [...image.tags],
     createdAt: image.createdAt.toISOString(),
-    urls: imageUrls(base, tenant, image.imageId),
-    renditions: image.renditions.map((rendition) => toRenditionResource(rendition, image.imageId, tenant, base)),
+    urls: imageUrls(links),
+    renditions: image.renditions.map((rendition) => toRenditionResource(rendition, links)),
   };
 }
 
@@ -39,14 +48,15 @@ function factsOf({ orientation, header, looks, location }: Image) {
   };
 }
 
-function toRenditionResource(rendition: Rendition, imageId: string, tenant: Tenant, base: string): RenditionResource {
-  const { made, cause, preset, transformation } = rendition;
+function toRenditionResource(rendition: Rendition, links: Links): RenditionResource {
+  const { made, cause, transformation } = rendition;
+  const preset = presetOf(links.tenant.presets, transformation);
   return {
     id: rendition.renditionId,
-    ...(preset && { preset }),
+    ...(preset && { preset: preset.name }),
     transformation,
     state: rendition.state,
-    url: preset ? presetUrl(base, tenant, imageId, preset) : renditionUrl(base, tenant, imageId, transformation),
+    url: preset ? presetUrl(links, preset) : renditionUrl(links, transformation),
     ...(made && {
       format: made.format,
       width: made.width,

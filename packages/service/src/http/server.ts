@@ -1,14 +1,21 @@
 import { ROUTES, type RouteContract, type RouteId } from '@safelight/contract';
 import Fastify, { type FastifyInstance, type preHandlerAsyncHookHandler } from 'fastify';
+import { onBehalfOf } from '../core/caller.ts';
 import { answerProblem, answerUnreadable } from './answer-problem.ts';
 import { Auth } from './auth.ts';
+import { registerBilling } from './billing.ts';
 import { registerConsole } from './console.ts';
 import type { HttpDeps } from './deps.ts';
 import { registerDocs } from './docs.ts';
+import { Domains, routeDomains } from './domains.ts';
 import { toProblem } from './failures.ts';
 import type { Handler } from './handler.ts';
 import { allowedMethods } from './methods.ts';
+import { PersonSessions } from './person-sessions.ts';
+import { Positions } from './positions.ts';
+import { answerPreflight } from './preflight.ts';
 import { ProblemError } from './problem.ts';
+import { TenantRates } from './rates.ts';
 import { createRequestIds } from './request-ids.ts';
 import { createHandlers } from './routes/index.ts';
 import { LoopbackSession } from './session.ts';
@@ -20,6 +27,8 @@ declare module 'fastify' {
   }
 }
 
+/** All that there is at hosts of tenants. */
+const READ_METHODS = ['GET', 'HEAD'];
 const HEADERS_MS_MAX = 10_000;
 /**
  * Longer than the usual load balancer keeps an idle connection (nginx and AWS ALB 60 s): who closes first must be the
@@ -39,6 +48,7 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
   const app = Fastify({
     genReqId: nextId,
     requestIdHeader: false,
+    trustProxy: deps.trustedProxies ?? false,
     // Uploads have a guard of their own over idleness and pace; a limit on the whole request would cut long ones.
     requestTimeout: 0,
     http: { connectionsCheckingInterval: HEADERS_CHECK_MS },
@@ -55,18 +65,27 @@ export async function createServer(deps: HttpDeps): Promise<FastifyInstance> {
   app.server.headersTimeout = HEADERS_MS_MAX;
   app.server.maxConnections = CONNECTIONS_MAX;
   const session = new LoopbackSession({ tenant: deps.publicTenant, publicUrl: deps.publicUrl, clock: deps.clock });
-  const auth = new Auth(deps, session);
+  const people = new PersonSessions(deps);
+  const rates = new TenantRates(deps);
+  const auth = new Auth(deps, session, people, rates);
+  const domains = new Domains(deps);
   takeBodiesAsStreams(app);
   observe(app, deps);
-  answerFailures(app, deps);
+  domains.register(app);
+  registerBilling(app, deps.counts);
+  rates.register(app);
+  const positions = new Positions(deps);
+  positions.register(app);
+  answerFailures(app, deps, auth);
   await registerDocs(app, deps);
-  const handlers = createHandlers({ ...deps, auth, session });
+  const handlers = createHandlers({ ...deps, rates, auth, session, people, domains, positions });
   for (const id of Object.keys(ROUTES) as RouteId[]) addRoute(app, ROUTES[id], handlers[id]);
+  routeDomains(app, handlers);
   await registerConsole(app, deps);
   return app;
 }
 
-/** No parser reads a body: uploads flow, and no other route takes one. */
+/** No parser reads a body: uploads flow, and a route that takes JSON reads it itself, once it knows who sends it. */
 function takeBodiesAsStreams(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -78,7 +97,8 @@ function addRoute(app: FastifyInstance, contract: RouteContract, handler: Handle
     url: contract.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     preHandler: validate(contract),
     config: { id: contract.id },
-    handler,
+    // Deliveries and reads change nothing that the log would tell of.
+    handler: contract.event ? (request, reply) => onBehalfOf(request.ip, () => handler(request, reply)) : handler,
   });
 }
 
@@ -128,27 +148,16 @@ function observe(app: FastifyInstance, { metrics, log, draining }: HttpDeps): vo
   });
 }
 
-function answerFailures(app: FastifyInstance, { log }: HttpDeps): void {
+function answerFailures(app: FastifyInstance, { log, limits }: HttpDeps, auth: Auth): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === 'internal') log.error({ err: error, requestId: request.id }, 'a request failed');
     return answerProblem(request, reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const allow = allowedMethods(request.url);
-    // Pages of other origins may read what anybody may read; a key belongs to servers, so the API promises them nothing.
-    if (request.method === 'OPTIONS' && allow.length > 0 && /^\/(i|iiif)\//.test(request.url)) {
-      return reply
-        .code(204)
-        .headers({
-          allow: allow.join(', '),
-          'access-control-allow-origin': '*',
-          'access-control-allow-methods': allow.join(', '),
-          'access-control-allow-headers': 'range, if-none-match, if-range',
-          'access-control-max-age': '86400',
-        })
-        .send();
-    }
+  app.setNotFoundHandler(async (request, reply) => {
+    const allow = request.hostTenant === null ? allowedMethods(request.url) : READ_METHODS;
+    const preflight = await answerPreflight(request, reply, { allow, auth, uploadBytesMax: limits.uploadBytesMax });
+    if (preflight) return preflight;
     if (allow.length > 0) return answerProblem(request, reply, new ProblemError('method_not_allowed', { allow }));
     return answerProblem(request, reply, new ProblemError('route_not_found'));
   });

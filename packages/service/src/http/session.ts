@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.ts';
+import { readCookie } from './cookies.ts';
 import { ProblemError } from './problem.ts';
 
 const COOKIE = 'safelight_session';
@@ -45,12 +46,7 @@ export class LoopbackSession {
         detail: `The Host ${host.slice(0, 100)} is not one of this service: SAFELIGHT_PUBLIC_URL names it.`,
       });
     }
-    const { origin } = request.headers;
-    const site = request.headers['sec-fetch-site'];
-    const isForeign = origin !== undefined ? !isSameHost(origin, host) : site === 'cross-site' || site === 'same-site';
-    if (isForeign && !SAFE_METHODS.has(request.method)) {
-      throw new ProblemError('origin_refused', { detail: 'Pages of other origins may not act here.' });
-    }
+    refuseForeignPages(request);
   }
 
   /** An address, unlike a name, cannot be made to lead here by somebody else's DNS. */
@@ -64,13 +60,33 @@ export class LoopbackSession {
 
   /** The public tenant's short name when the request carries this session's cookie and passes the guard. */
   tenantOf(request: FastifyRequest): string | undefined {
-    const cookie = request.headers.cookie;
-    if (this.#tenant === undefined || cookie === undefined) return undefined;
-    const given = new RegExp(`(?:^|;\\s*)${COOKIE}=([^;\\s]*)`).exec(cookie)?.[1];
+    if (this.#tenant === undefined) return undefined;
+    const given = readCookie(request, COOKIE);
     if (given === undefined || !isEqual(given, this.#token)) return undefined;
     this.guard(request);
     return this.#tenant;
   }
+}
+
+/** Whether a request changes nothing, by its method. */
+export function isSafe(request: FastifyRequest): boolean {
+  return SAFE_METHODS.has(request.method);
+}
+
+/**
+ * What a browser sends for a page of another origin changes nothing here.
+ * @param publicUrl an origin of ours besides the Host, which a proxy in front may have written anew.
+ * @throws ProblemError
+ */
+export function refuseForeignPages(request: FastifyRequest, publicUrl?: string): void {
+  if (isSafe(request)) return;
+  const { origin, host } = request.headers;
+  const site = request.headers['sec-fetch-site'];
+  const isOurs =
+    origin === undefined
+      ? site !== 'cross-site' && site !== 'same-site'
+      : isSameHost(origin, host ?? '') || (publicUrl !== undefined && origin === new URL(publicUrl).origin);
+  if (!isOurs) throw new ProblemError('origin_refused', { detail: 'Pages of other origins may not act here.' });
 }
 
 function isSameHost(origin: string, host: string): boolean {
@@ -81,7 +97,7 @@ function hostnameOf(host: string): string {
   return host.toLowerCase().replace(/:\d+$/, '');
 }
 
-function isEqual(given: string, expected: string): boolean {
+export function isEqual(given: string, expected: string): boolean {
   const a = Buffer.from(given);
   const b = Buffer.from(expected);
   return a.length === b.length && timingSafeEqual(a, b);

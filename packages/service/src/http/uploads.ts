@@ -1,21 +1,41 @@
 import { createHash } from 'node:crypto';
-import { type Bound, PRESETS } from '@safelight/contract';
+import type { Readable } from 'node:stream';
+import type { Bound } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
+import { AdaptiveLimit } from '../core/adaptive-limit.ts';
+import type { Deadline } from '../core/deadline.ts';
 import { newId } from '../core/ids.ts';
-import { TenantPlaces } from '../core/tenant-places.ts';
+import { PlacesTakenError, TenantPlaces } from '../core/tenant-places.ts';
 import { isConnectionLoss, type Transaction } from '../db/database.ts';
 import { type Accepted, acceptImage, type Image } from '../images/index.ts';
+import type { ObjectDigest } from '../ports/object-store.ts';
 import { predictJob, type Rejection, readTransformation, type SourceFacts } from '../renditions/index.ts';
-import type { Principal, Tenant } from '../tenants/index.ts';
+import { onUpload, type Principal, type Tenant } from '../tenants/index.ts';
+import type { BudgetGuard } from './budget-guard.ts';
+import { deadlineOf } from './deadline.ts';
 import type { HttpDeps } from './deps.ts';
+import { Paced, pacedBy } from './pace.ts';
 import { ProblemError } from './problem.ts';
 import { PartialUploadError, type Received, receive } from './receive.ts';
+import type { Shedding } from './shedding.ts';
+import { refuseAnimation, refuseFeature, refuseWrite } from './standing.ts';
+
+/** Puts the bytes of the picture away as they flow, once. */
+export type PutAway = (source: Readable, signal?: AbortSignal) => Promise<ObjectDigest>;
 
 export interface UploadRequest {
   readonly tenant: Tenant;
   readonly principal: Principal;
+  /** How the picture comes; absent: as the request's body. */
+  readonly receive?: (put: PutAway) => Promise<Received>;
+  /** Besides the node's own bound. */
+  readonly bytesMax?: number | undefined;
+  /** That are taken; absent: all. */
+  readonly formats?: readonly string[] | undefined;
   readonly filename?: string | undefined;
   readonly tags?: (received: Received) => readonly string[];
+  /** Undefined: as the tenant's settings have it. */
+  readonly isPrivate?: (received: Received) => boolean | undefined;
   /** Called before acceptance with a digest of everything that makes the request what it is. */
   readonly onFingerprint?: (fingerprint: Uint8Array) => void;
   /** Called last inside the accepting transaction. */
@@ -23,14 +43,24 @@ export interface UploadRequest {
 }
 
 const FILENAME_CHARACTERS_MAX = 255;
+/** From the last byte to the answer. */
+const SETTLE_MS_LONG = 5_000;
 
 /** The path of an upload: off the wire into the object store, through the probe, into the database. */
 export class Uploads {
   readonly #deps: HttpDeps;
   readonly #places: TenantPlaces;
+  readonly #shedding: Pick<Shedding, 'refuse'>;
+  readonly #budgets: Pick<BudgetGuard, 'within'>;
+  /** Uploads whose bytes are here and that are looked at and committed: who begins stands behind all of them. */
+  readonly #settlingMax: AdaptiveLimit;
+  #settling = 0;
 
-  constructor(deps: HttpDeps) {
+  constructor(deps: HttpDeps, shedding: Pick<Shedding, 'refuse'>, budgets: Pick<BudgetGuard, 'within'>) {
     this.#deps = deps;
+    this.#shedding = shedding;
+    this.#budgets = budgets;
+    this.#settlingMax = new AdaptiveLimit({ limitMax: deps.limits.uploadsMax, longMs: SETTLE_MS_LONG });
     this.#places = new TenantPlaces('uploads', deps.limits.uploadsMax);
   }
 
@@ -40,12 +70,17 @@ export class Uploads {
 
   /** @returns the accepted image; throws an error of the catalogue and leaves nothing behind otherwise. */
   async accept(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
-    return this.count(upload.tenant.tenantId, () => this.#accept(request, upload));
+    return this.count(upload.tenant.tenantId, () => this.acceptCounted(request, upload));
   }
 
   /** Runs `read`, which reads an upload's body, as one of the uploads that may run at once. */
   async count<T>(tenantId: string, read: () => Promise<T>): Promise<T> {
     if (this.#deps.closing.aborted) throw new ProblemError('shutting_down');
+    this.#shedding.refuse('upload');
+    const { limit } = this.#settlingMax;
+    if (this.#settling >= limit) {
+      throw new PlacesTakenError({ name: 'uploadsSettlingMax', limit, actual: this.#settling });
+    }
     const giveBack = this.#places.take(tenantId);
     try {
       return await read();
@@ -54,10 +89,19 @@ export class Uploads {
     }
   }
 
-  async #accept(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
+  /** For a request that `count` counts already. */
+  async acceptCounted(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
+    const { tenant } = upload;
+    refuseWrite(tenant);
+    request.billedTo = tenant.tenantId;
+    return this.#budgets.within(tenant.tenantId, () => this.#acceptWithin(request, upload));
+  }
+
+  /** Where the budget of the tenant is not known to be used up. */
+  async #acceptWithin(request: FastifyRequest, upload: UploadRequest): Promise<Image> {
     const { clock, hint, metrics } = this.#deps;
     const objectKey = `${upload.tenant.tenantId}/original/${newId('object', clock)}`;
-    const received = await this.#receive(request, objectKey);
+    const received = await this.#receive(request, objectKey, upload);
     let accepted: Accepted;
     let isAtCommit = false;
     const finish = async (tx: Transaction, image: Image) => {
@@ -66,7 +110,7 @@ export class Uploads {
     };
     try {
       upload.onFingerprint?.(fingerprintOf(request, received));
-      accepted = await this.#commit(request, { ...upload, finish }, objectKey, received);
+      accepted = await this.#settle(request, { ...upload, finish }, objectKey, received);
     } catch (error) {
       // The fate of a commit whose answer was lost is unknown: an original may stand on the object, which then must
       // too, since the repeat of the upload will be found to be its duplicate. The janitor sweeps what no row names.
@@ -80,17 +124,18 @@ export class Uploads {
     return accepted.image;
   }
 
-  async #receive(request: FastifyRequest, objectKey: string): Promise<Received> {
+  async #receive(request: FastifyRequest, objectKey: string, upload: UploadRequest): Promise<Received> {
     const { store, limits, clock } = this.#deps;
+    const bytesMax = Math.min(limits.uploadBytesMax, upload.bytesMax ?? limits.uploadBytesMax);
+    const put: PutAway = (source, signal) =>
+      store.putStream(objectKey, source, { bytesMax, ...(signal && { signal }), ownsChunks: true });
     try {
-      return await receive(request.raw, {
-        clock,
-        bytesMax: limits.uploadBytesMax,
-        idleMs: limits.uploadIdleMs,
-        rateMin: limits.uploadRateMin,
-        put: (source, signal) =>
-          store.putStream(objectKey, source, { bytesMax: limits.uploadBytesMax, signal, ownsChunks: true }),
-      });
+      if (upload.receive) return await upload.receive(put);
+      const { uploadIdleMs: idleMs, uploadRateMin: rateMin } = limits;
+      const pace = request.paces?.bytesIn;
+      const paced = pace && new Paced(pace, clock);
+      const slowed: PutAway = (source, signal) => put(paced ? pacedBy(paced, source) : source, signal);
+      return await receive(request.raw, { clock, bytesMax, idleMs, rateMin, put: slowed, held: paced });
     } catch (error) {
       if (!(error instanceof PartialUploadError)) throw error;
       await this.#drop(objectKey);
@@ -103,21 +148,52 @@ export class Uploads {
     await this.#deps.store.remove([objectKey]).catch(() => undefined);
   }
 
-  async #commit(
+  /** What comes after the last byte, for as long as somebody waits for it: else nothing is left behind. */
+  async #settle(
     request: FastifyRequest,
     upload: UploadRequest,
     objectKey: string,
     received: Received,
   ): Promise<Accepted> {
+    const { clock } = this.#deps;
+    const deadline = deadlineOf(request, this.#deps);
+    const since = clock.monotonic();
+    this.#settling += 1;
+    try {
+      return await this.#commit(request, upload, objectKey, received, deadline);
+    } catch (error) {
+      throw deadline.leftMs() <= 0 && isCancelled(error) ? new ProblemError('deadline_passed') : error;
+    } finally {
+      deadline.end();
+      this.#settlingMax.note(clock.monotonic() - since, this.#settling);
+      this.#settling -= 1;
+    }
+  }
+
+  async #commit(
+    request: FastifyRequest,
+    upload: UploadRequest,
+    objectKey: string,
+    received: Received,
+    deadline: Deadline,
+  ): Promise<Accepted> {
     const { clock, database } = this.#deps;
     const { bytes, sha256 } = received.digest;
     if (bytes === 0) throw new ProblemError('image_invalid', { detail: 'The image is empty.' });
-    const probed = await this.#deps.probe(objectKey);
+    const probed = await this.#deps.probe(objectKey, deadline.signal);
     if (!probed.ok) throw rejectionProblem(probed.rejection);
-    refuseHeavy(probed.facts, this.#deps.limits.jobBytesMax);
+    const { format } = probed.facts;
+    if (upload.formats && !upload.formats.includes(format))
+      throw new ProblemError('image_format_unsupported', { detail: `This upload takes no ${format}.` });
+    refuseAnimation(upload.tenant, probed.facts);
+    const isPrivate = upload.isPrivate?.(received) ?? upload.tenant.settings.visibility === 'private';
+    if (isPrivate) refuseFeature(upload.tenant, 'private_images');
+    const { presets } = upload.tenant;
+    refuseHeavy(probed.facts, onUpload(presets), this.#deps.limits.jobBytesMax);
+    deadline.signal.throwIfAborted();
     const traceparent = request.headers.traceparent;
     return acceptImage(
-      database,
+      database.within(deadline),
       clock,
       {
         tenantId: upload.tenant.tenantId,
@@ -125,8 +201,11 @@ export class Uploads {
         bytes,
         sha256,
         facts: probed.facts,
+        presets,
         filename: cleanFilename(upload.filename ?? received.filename),
         tags: upload.tags?.(received) ?? [],
+        isPrivate,
+        storedBytesMax: upload.tenant.plan.limits.storedBytesMax,
         actor: upload.principal.actor,
         address: request.ip,
         ...(typeof traceparent === 'string' && { traceparent: traceparent.slice(0, 55) }),
@@ -134,6 +213,11 @@ export class Uploads {
       upload.finish,
     );
   }
+}
+
+/** Whether PostgreSQL ended a statement because its time was up. */
+function isCancelled(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === '57014';
 }
 
 /** What makes two uploads the same request: route and query, the bytes, the name and the fields. */
@@ -153,8 +237,8 @@ function cleanFilename(name: string | undefined): string | undefined {
 }
 
 /** A picture that could never be rendered here is refused now, not later. */
-function refuseHeavy(facts: SourceFacts, jobBytesMax: number): void {
-  const { bytes } = predictJob(facts, Object.values(PRESETS).map(readTransformation));
+function refuseHeavy(facts: SourceFacts, transformations: readonly string[], jobBytesMax: number): void {
+  const { bytes } = predictJob(facts, transformations.map(readTransformation));
   if (bytes <= jobBytesMax) return;
   const bound = { name: 'jobBytesMax', limit: jobBytesMax, actual: bytes };
   throw new ProblemError('image_too_large', {

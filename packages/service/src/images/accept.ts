@@ -1,11 +1,11 @@
-import { PRESETS } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
-import { invariant } from '../core/invariant.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { recordEvents } from '../events/index.ts';
 import { holdOriginal, type Location, locateOriginal } from '../originals/index.ts';
 import { type LooksRow, orderRenditions, renditionEvent, type SourceFacts, toLooks } from '../renditions/index.ts';
+import { BUILT_IN_PRESETS, onUpload, TenantNotActiveError, type TenantPresets } from '../tenants/index.ts';
+import { claimStorage } from '../usage/index.ts';
 import { insertImage } from './accept.sql.ts';
 import type { Image } from './model.ts';
 
@@ -16,12 +16,20 @@ export interface Upload {
   readonly bytes: number;
   readonly sha256: Uint8Array;
   readonly facts: SourceFacts;
+  /** Of its tenant; absent: the built-in ones. */
+  readonly presets?: TenantPresets;
   readonly filename: string | undefined;
+  /** Of an image that comes out of an archive: what it was there, and that nobody waits for it. */
+  readonly archived?: { readonly imageId: string; readonly createdAt: Date } | undefined;
+  /** Absent: shown to everybody. */
+  readonly isPrivate?: boolean | undefined;
   readonly tags: readonly string[];
   readonly actor: string;
   /** Where it came from; kept as a personal field of the event. */
   readonly address: string | undefined;
   readonly traceparent?: string | undefined;
+  /** What the tenant may have stored in all; null or absent: anything. */
+  readonly storedBytesMax?: number | null | undefined;
 }
 
 export interface Accepted {
@@ -36,17 +44,17 @@ export interface Accepted {
  * @param finish is called last inside the transaction with what was accepted, such as to keep an answer with it.
  */
 export async function acceptImage(
-  database: Database,
+  database: Pick<Database, 'asTenant'>,
   clock: Clock,
   upload: Upload,
   finish?: (tx: Transaction, image: Image) => Promise<void>,
 ): Promise<Accepted> {
   return database.asTenant(upload.tenantId, async (tx) => {
-    const { tenantId } = upload;
+    const { tenantId, isPrivate = false, presets = BUILT_IN_PRESETS } = upload;
     const { facts, location } = withoutLocation(upload.facts);
     const original = await holdOriginal(tx, { ...upload, ...facts, facts, originalId: newId('original', clock) });
     if (location) await locateOriginal(tx.later, tenantId, original.originalId, location);
-    const imageId = newId('image', clock);
+    const imageId = upload.archived?.imageId ?? newId('image', clock);
     // Neither waits for the other's answer: they travel together.
     const [[row], renditions] = await Promise.all([
       tx.query<{ created_at: Date } & LooksRow>(insertImage, [
@@ -55,29 +63,34 @@ export async function acceptImage(
         original.originalId,
         upload.filename ?? null,
         [...new Set(upload.tags)],
+        isPrivate,
+        upload.archived?.createdAt ?? null,
       ]),
       orderRenditions(tx, clock, {
         tenantId,
         originalId: original.originalId,
         isNew: original.isNew,
         source: facts,
-        transformations: Object.values(PRESETS),
-        lane: 'normal',
+        transformations: onUpload(presets),
+        lane: upload.archived ? 'batch' : 'normal',
         traceparent: upload.traceparent,
       }),
     ]);
-    invariant(row, 'an inserted image answers its row');
+    if (!row) throw new TenantNotActiveError();
+    // Late, for the tenant's other uploads wait from here to the commit.
+    if (original.isNew && upload.storedBytesMax != null) await claimStorage(tx, facts.bytes, upload.storedBytesMax);
     const image: Image = {
       ...upload,
       ...facts,
       looks: toLooks(row),
       imageId,
+      isPrivate,
       originalId: original.originalId,
       tags: [...new Set(upload.tags)].sort(),
       createdAt: row.created_at,
       renditions,
     };
-    await tell(tx.later, clock, upload, image, !original.isNew);
+    await tell(tx.later, clock, { ...upload, presets }, image, !original.isNew);
     await finish?.(tx, image);
     return { image, duplicate: !original.isNew };
   });
@@ -89,8 +102,15 @@ function withoutLocation(facts: SourceFacts): { facts: SourceFacts; location: Lo
   return { facts: facts.header ? { ...facts, header } : facts, location };
 }
 
-async function tell(tx: Transaction, clock: Clock, upload: Upload, image: Image, duplicate: boolean): Promise<void> {
+async function tell(
+  tx: Transaction,
+  clock: Clock,
+  upload: Upload & { readonly presets: TenantPresets },
+  image: Image,
+  duplicate: boolean,
+): Promise<void> {
   const { tenantId, imageId } = image;
+  const { presets } = upload;
   const ended = image.renditions.filter((rendition) => rendition.state !== 'pending');
   await recordEvents(tx, clock, [
     {
@@ -107,7 +127,9 @@ async function tell(tx: Transaction, clock: Clock, upload: Upload, image: Image,
         height: image.height,
         frames: image.frames,
         duplicate,
+        ...(image.isPrivate && { visibility: 'private' as const }),
         renditions: image.renditions.length,
+        ...(!duplicate && { storedBytes: image.bytes }),
       },
       personal: {
         sha256: Buffer.from(image.sha256).toString('hex'),
@@ -116,6 +138,6 @@ async function tell(tx: Transaction, clock: Clock, upload: Upload, image: Image,
       },
     },
     // Renditions that another image of the same bytes has made already: their ends are this image's news as well.
-    ...ended.map((rendition) => renditionEvent(tenantId, imageId, rendition)),
+    ...ended.map((rendition) => renditionEvent({ tenantId, imageId, presets }, rendition)),
   ]);
 }

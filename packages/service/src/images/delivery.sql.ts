@@ -2,7 +2,7 @@ import { hotStatement } from '../db/statement.ts';
 import { renditionColumns } from '../renditions/index.ts';
 
 /** Of an image, its original and one rendition; and the image that this one shows where it is gone, by primary key. */
-const DELIVERY_COLUMNS = `i.deleted_at, i.original_id AS image_original_id, i.filename,
+const DELIVERY_COLUMNS = `i.deleted_at, i.private, i.original_id AS image_original_id, i.filename,
      o.object_key AS original_object_key, o.sha256 AS original_sha256, o.bytes AS original_bytes,
      o.format AS original_format, o.facts, i.created_at, ${renditionColumns('r')},
      CASE WHEN r.mark_image_id IS NOT NULL AND NOT EXISTS (

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Database } from '../db/database.ts';
+import type { Database, Reads } from '../db/database.ts';
 import { type ClaimedJob, promote, type Reservation } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import {
@@ -25,6 +25,8 @@ export interface Delivery {
   };
   readonly source: SourceFacts;
   readonly createdAt: Date;
+  /** Shown to those alone who were given a signed URL or a token. */
+  readonly isPrivate: boolean;
   /** Undefined when nobody has asked for it yet. */
   readonly rendition: Rendition | undefined;
 }
@@ -34,6 +36,7 @@ interface DeliveryRow extends Omit<RenditionRow, 'rendition_id'> {
   /** The image that the rendition shows, where that is gone. */
   readonly mark_gone: string | null;
   readonly deleted_at: Date | null;
+  readonly private: boolean;
   readonly created_at: Date;
   readonly image_original_id: string;
   readonly filename: string | null;
@@ -53,7 +56,7 @@ interface PlacedRow extends DeliveryRow {
  * of a URL that anybody may write, so the look-up sees that tenant's rows alone.
  */
 export async function findDelivery(
-  database: Pick<Database, 'asTenant'>,
+  database: Pick<Reads, 'asTenant'>,
   tenantId: string,
   imageId: string,
   transformation: string,
@@ -79,7 +82,7 @@ export async function findDeliveries(
 
 function toLookup(row: DeliveryRow | undefined): Lookup<Delivery> {
   if (!row) return { state: 'missing' };
-  if (row.deleted_at) return { state: 'gone' };
+  if (row.deleted_at) return { state: 'gone', ...(row.private && { isPrivate: true }) };
   return {
     state: 'found',
     value: {
@@ -93,6 +96,7 @@ function toLookup(row: DeliveryRow | undefined): Lookup<Delivery> {
       },
       source: row.facts,
       createdAt: row.created_at,
+      isPrivate: row.private,
       rendition: renditionOf(row),
     },
   };

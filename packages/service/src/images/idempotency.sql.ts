@@ -41,6 +41,16 @@ export const amendAnswer = hotStatement(
    WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'finished' AND token = $3`,
 );
 
+/**
+ * Takes away what an answer told of an image, and the digest of its bytes; by idempotency_keys_by_image. The key stays
+ * taken: a late repeat must not send the image again.
+ */
+export const blankAnswersOf = statement(
+  'blank_idempotency_answers',
+  `UPDATE idempotency_keys SET answer = '{"erased": true}', fingerprint = '\\x00'
+   WHERE tenant_id = $1 AND answer ->> 'id' = $2 RETURNING 1`,
+);
+
 export const releaseKey = statement(
   'release_idempotency_key',
   `DELETE FROM idempotency_keys WHERE tenant_id = $1 AND idempotency_key = $2 AND state = 'running' AND token = $3`,

@@ -1,6 +1,7 @@
 import type { Database, Queryable, Transaction } from '../db/database.ts';
 import {
   amendAnswer,
+  blankAnswersOf,
   deleteOldKeys,
   finishKey,
   releaseKey,
@@ -16,7 +17,9 @@ export type KeyState =
   /** Another request with it is still running. */
   | { readonly state: 'running'; readonly retryAfterSeconds: number }
   /** It was answered; the same request gets the same answer. */
-  | { readonly state: 'finished'; readonly fingerprint: Uint8Array; readonly answer: unknown };
+  | { readonly state: 'finished'; readonly fingerprint: Uint8Array; readonly answer: unknown }
+  /** It was answered, with an image that is erased now. */
+  | { readonly state: 'erased' };
 
 /** The attempt lost its key to a later one, because it took longer than its lease: its transaction must not commit. */
 export class IdempotencyKeyLostError extends Error {
@@ -42,6 +45,7 @@ export async function takeIdempotencyKey(
       answer: unknown;
       lease_seconds: number;
     }>(selectKeyState, [tenantId, key]);
+    if ((row?.answer as { erased?: unknown } | null | undefined)?.erased === true) return { state: 'erased' };
     if (row?.state === 'finished' && row.fingerprint) {
       return { state: 'finished', fingerprint: row.fingerprint, answer: row.answer };
     }
@@ -86,6 +90,11 @@ export async function amendIdempotencyAnswer(
 ): Promise<void> {
   const values = [tenantId, key, token, JSON.stringify(answer)];
   await database.asTenant(tenantId, (tx) => tx.query(amendAnswer, values));
+}
+
+/** Takes what was answered of an image out of the answers that are kept. @returns how many there were. */
+export async function blankAnswers(tx: Transaction, tenantId: string, imageId: string): Promise<number> {
+  return (await tx.query(blankAnswersOf, [tenantId, imageId])).length;
 }
 
 /** Gives the key back after a request that had no effect: a repeat may succeed. */

@@ -1,6 +1,7 @@
 /** Images: acceptance of uploads, reading, deletion, and what stands at a delivery URL. */
 export { type Accepted, acceptImage, type Upload } from './accept.ts';
-export { type DeletedImage, deleteImage } from './delete.ts';
+export { type ChangedImage, changeImage } from './change.ts';
+export { type DeletedImage, type DeletionRequest, deleteImage } from './delete.ts';
 export { type Delivery, findDelivery, type Hurried, hurryRendition, orderForLater } from './delivery.ts';
 export { DeliveryLooks } from './delivery-looks.ts';
 export {
@@ -16,5 +17,6 @@ export { sweepMarked } from './marked.ts';
 export { type Image, stateOfImage } from './model.ts';
 export { findTenantOfImage } from './owner.ts';
 export { purgeImage, purgeTenant } from './purge.ts';
-export { getImage, type ImageFilter, type Lookup, listImages } from './read.ts';
+export { getImage, getImageOrTrashed, type ImageFilter, type Lookup, listImages } from './read.ts';
 export { ObjectSweep } from './sweep.ts';
+export { listDue, restoreImage, trashImage } from './trash.ts';

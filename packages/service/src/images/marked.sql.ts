@@ -14,11 +14,11 @@ export const dropMarked = statement(
      SELECT tenant_id, rendition_id FROM renditions
      WHERE tenant_id = $1 AND mark_image_id = $2 AND state = 'ready'
      LIMIT $3 FOR UPDATE SKIP LOCKED
-   ) RETURNING object_key`,
+   ) RETURNING object_key, bytes`,
 );
 
 /**
- * The same for all images that are gone, over all tenants: the images that are laid over others at all are few, and are
+ * The same for all images that are gone and not in the trash, over all tenants: the images that are laid over others at all are few, and are
  * found by stepping along the index from each to the next.
  */
 export const dropLeftMarked = statement(
@@ -36,7 +36,8 @@ export const dropLeftMarked = statement(
    DELETE FROM renditions WHERE (tenant_id, rendition_id) IN (
      SELECT r.tenant_id, r.rendition_id FROM marks m
      JOIN images i ON i.tenant_id = m.tenant_id AND i.image_id = m.mark_image_id AND i.deleted_at IS NOT NULL
+       AND i.trashed_original_id IS NULL
      JOIN renditions r ON r.tenant_id = m.tenant_id AND r.mark_image_id = m.mark_image_id AND r.state = 'ready'
      LIMIT $1 FOR UPDATE OF r SKIP LOCKED
-   ) RETURNING object_key`,
+   ) RETURNING tenant_id, object_key, bytes`,
 );

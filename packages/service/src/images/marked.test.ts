@@ -71,7 +71,7 @@ describe('renditions that show an image which is deleted', () => {
   }
   const standing = async (mark: Image) =>
     (await test.database.query('SELECT 1 FROM renditions WHERE mark_image_id = $1', [mark.imageId])).length;
-  const sweep = () => sweepMarked({ database: test.database, store }, new AbortController().signal);
+  const sweep = () => sweepMarked({ database: test.database, clock: systemClock, store }, new AbortController().signal);
 
   it('are dropped with it, of each image that had some; others stay', async () => {
     const { a } = test.tenants;

@@ -9,6 +9,8 @@ export interface Image {
   /** 32 bytes, of the original. */
   readonly sha256: Uint8Array;
   readonly filename: string | undefined;
+  /** Shown to those alone who were given a signed URL or a token. */
+  readonly isPrivate: boolean;
   readonly bytes: number;
   readonly format: string;
   readonly width: number;
@@ -23,6 +25,8 @@ export interface Image {
   readonly location?: Location | undefined;
   readonly tags: readonly string[];
   readonly createdAt: Date;
+  /** Only while it is in the trash. */
+  readonly trash?: { readonly trashedAt: Date; readonly erasesAt: Date } | undefined;
   readonly renditions: readonly Rendition[];
 }
 

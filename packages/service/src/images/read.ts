@@ -1,18 +1,20 @@
 import type { RenditionState } from '@safelight/contract';
 import { lowestId } from '../core/ids.ts';
-import type { Database, Transaction } from '../db/database.ts';
+import type { Reads, Transaction } from '../db/database.ts';
 import type { Location } from '../originals/index.ts';
 import { type HeaderFacts, type LooksRow, type RenditionRow, toLooks, toRendition } from '../renditions/index.ts';
 import type { Image } from './model.ts';
-import { selectImage, selectImages, selectRenditionsOf } from './read.sql.ts';
+import { selectImage, selectImages, selectImagesInTrash, selectRenditionsOf, selectTrashed } from './read.sql.ts';
 
 interface ImageRow extends LooksRow {
   readonly tenant_id: string;
   readonly image_id: string;
   readonly original_id: string;
   readonly filename: string | null;
+  readonly private: boolean;
   readonly created_at: Date;
   readonly deleted_at: Date | null;
+  readonly erase_at: Date | null;
   readonly sha256: Uint8Array;
   readonly bytes: number;
   readonly format: string;
@@ -27,16 +29,33 @@ interface ImageRow extends LooksRow {
   readonly tags: readonly string[];
 }
 
-export type Lookup<T> = { readonly state: 'found'; readonly value: T } | { readonly state: 'missing' | 'gone' };
+export type Lookup<T> =
+  | { readonly state: 'found'; readonly value: T }
+  | {
+      readonly state: 'missing' | 'gone';
+      /** Of one that is gone, where it matters: that it ever was is told to nobody else than before. */
+      readonly isPrivate?: boolean;
+    };
 
-/** The image with its renditions; `gone` for one that was deleted. */
-export async function getImage(database: Database, tenantId: string, imageId: string): Promise<Lookup<Image>> {
+/** The image with its renditions; `gone` for one that was deleted, be it in the trash. */
+export async function getImage(database: Reads, tenantId: string, imageId: string): Promise<Lookup<Image>> {
   return database.asTenant(tenantId, async (tx) => {
     const [row] = await tx.query<ImageRow>(selectImage, [tenantId, imageId]);
     if (!row) return { state: 'missing' };
     if (row.deleted_at) return { state: 'gone' };
     const [image] = await withRenditions(tx, tenantId, [row]);
     return image ? { state: 'found', value: image } : { state: 'missing' };
+  });
+}
+
+/** The same, but one in the trash is found. */
+export async function getImageOrTrashed(database: Reads, tenantId: string, imageId: string): Promise<Lookup<Image>> {
+  const lookup = await getImage(database, tenantId, imageId);
+  if (lookup.state !== 'gone') return lookup;
+  return database.asTenant(tenantId, async (tx) => {
+    const rows = await tx.query<ImageRow>(selectTrashed, [tenantId, imageId]);
+    const [image] = await withRenditions(tx, tenantId, rows);
+    return image ? { state: 'found', value: image } : lookup;
   });
 }
 
@@ -47,6 +66,8 @@ export interface ImageFilter {
   readonly state?: RenditionState | undefined;
   readonly since?: string | undefined;
   readonly until?: string | undefined;
+  /** What is in the trash, alone or with the others; absent: none of it. */
+  readonly trash?: 'only' | 'with' | undefined;
   readonly limit: number;
 }
 
@@ -57,17 +78,17 @@ const LIST_TIMEOUT = "SET LOCAL statement_timeout = '3s'";
 
 /** One page, newest first, and the cursor of the next. */
 export async function listImages(
-  database: Database,
+  database: Reads,
   tenantId: string,
   filter: ImageFilter,
 ): Promise<{ images: Image[]; next: string | undefined }> {
   return database.asTenant(tenantId, async (tx) => {
-    const { after, tag, state, since, until, limit } = filter;
+    const { after, tag, state, since, until, trash, limit } = filter;
     // One more than asked for tells whether there is a next page.
     const filters = [after ?? null, tag ?? null, state ?? null, since ?? null, until ?? null];
     const values = [tenantId, ...filters, limit + 1, ...idBounds(since, until)];
     await tx.query(LIST_TIMEOUT);
-    const rows = await tx.query<ImageRow>(selectImages, values);
+    const rows = await tx.query<ImageRow>(trash ? selectImagesInTrash[trash] : selectImages, values);
     const images = await withRenditions(tx, tenantId, rows.slice(0, limit));
     return { images, next: rows.length > limit ? images.at(-1)?.imageId : undefined };
   });
@@ -91,6 +112,7 @@ async function withRenditions(tx: Transaction, tenantId: string, rows: readonly 
     originalId: row.original_id,
     sha256: row.sha256,
     filename: row.filename ?? undefined,
+    isPrivate: row.private,
     bytes: row.bytes,
     format: row.format,
     width: row.width,
@@ -102,6 +124,7 @@ async function withRenditions(tx: Transaction, tenantId: string, rows: readonly 
     location: toLocation(row),
     tags: row.tags,
     createdAt: row.created_at,
+    ...(row.deleted_at && row.erase_at && { trash: { trashedAt: row.deleted_at, erasesAt: row.erase_at } }),
     renditions: renditions.filter((rendition) => rendition.originalId === row.original_id),
   }));
 }

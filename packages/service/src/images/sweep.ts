@@ -12,7 +12,9 @@ const selectUnreferenced = statement(
   `SELECT k.object_key FROM unnest($1::text[]) AS k (object_key)
    WHERE NOT EXISTS (SELECT FROM originals o WHERE o.object_key = k.object_key)
      AND NOT EXISTS (SELECT FROM renditions r WHERE r.object_key = k.object_key)
-     AND NOT EXISTS (SELECT FROM pyramids p WHERE p.object_key = k.object_key)`,
+     AND NOT EXISTS (SELECT FROM pyramids p WHERE p.object_key = k.object_key)
+     AND NOT EXISTS (SELECT FROM upload_parts u WHERE u.object_key = k.object_key)
+     AND NOT EXISTS (SELECT FROM uploads u WHERE u.object_key = k.object_key)`,
 );
 
 /** Longer than any object waits between its write and its row's commit, be the queue before the probe as long as it may. */

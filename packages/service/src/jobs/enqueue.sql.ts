@@ -56,6 +56,7 @@ export const enqueueLeasedJob = hotStatement(
   `WITH ${CHARGED}), placed AS MATERIALIZED (
      SELECT virtual_start, CASE
        WHEN EXISTS (SELECT FROM jobs w WHERE w.tenant_id = $1 AND w.original_id = $3 AND w.lease_token = 0) THEN false
+       WHEN (SELECT t.status FROM tenants t WHERE t.tenant_id = $1) <> 'active' THEN false
        ELSE pass_live_lane(virtual_start) END AS is_next
      FROM charged
    ), stored AS (

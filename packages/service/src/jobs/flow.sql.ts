@@ -6,9 +6,12 @@ import { statement } from '../db/statement.ts';
  */
 export const READ_FLOW = statement(
   'jobs-flow',
-  `SELECT
-     (SELECT coalesce(sum(a.virtual_charged * t.weight::float8), 0)
-        FROM tenant_lanes a JOIN tenants t ON t.tenant_id = a.tenant_id) AS "chargedMicros",
+  `WITH charged AS (
+     SELECT coalesce(sum(a.virtual_charged * t.weight::float8), 0) AS micros,
+       coalesce(sum(a.virtual_charged * t.weight::float8) FILTER (WHERE a.lane = 'batch'), 0) AS batch
+     FROM tenant_lanes a JOIN tenants t ON t.tenant_id = a.tenant_id
+   )
+   SELECT (SELECT micros FROM charged) AS "chargedMicros", (SELECT batch FROM charged) AS "chargedBatchMicros",
      count(*) AS running, coalesce(sum(j.cost_micros), 0)::float8 AS "runningMicros"
    FROM jobs j WHERE j.state = 'leased'`,
 );

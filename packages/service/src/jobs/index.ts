@@ -3,7 +3,7 @@
  *
  * `enqueue` inside a tenant's transaction, `claim` from a node, `renew` while its worker renders, `complete` in the
  * transaction that records the result, `release` when something went wrong; `reapExpired` and `tendQueue` run on every
- * worker node. `policy.ts` decides (order, shares, expiry, retries), the SQL obeys, and a model-based test compares.
+ * worker node, each in its turn (`reapDelayMs`). `policy.ts` decides (order, shares, expiry, retries), the SQL obeys, and a model-based test compares.
  */
 export { cancelJobs } from './cancel.ts';
 export { CLAIM_JOBS_MAX, claim } from './claim.ts';
@@ -12,6 +12,7 @@ export { countJobs, type LaneCount } from './count.ts';
 export { enqueue, enqueueLeased, enqueueMany } from './enqueue.ts';
 export { readFlow, type WorkFlow } from './flow.ts';
 export { forsakeLeases } from './forsake.ts';
+export { holdJobs, releaseHeldJobs, revokeTenantLeases } from './hold.ts';
 export { listJobs } from './list.ts';
 export type {
   Cause,
@@ -28,9 +29,20 @@ export type {
 export { LANES } from './model.ts';
 export { promote } from './move.ts';
 export type { Outcome, Release } from './policy.ts';
-export { afterExpiry, charge, LEASE_MS, laneOrder, RENEW_EVERY_MS, virtualReturn, virtualStart } from './policy.ts';
-export { type Expired, REAP_EVERY_MS, reapExpired, type Tended, tendQueue } from './reap.ts';
+export {
+  afterExpiry,
+  charge,
+  LEASE_MS,
+  laneOrder,
+  REAP_EVERY_MS,
+  RENEW_EVERY_MS,
+  reapDelayMs,
+  virtualReturn,
+  virtualStart,
+} from './policy.ts';
+export { type Expired, reapExpired, type Tended, tendQueue } from './reap.ts';
 export { release } from './release.ts';
 export { renew } from './renew.ts';
+export { keepReservation } from './reservation.ts';
 export { retryDead } from './retry-dead.ts';
 export { JobWaker, type JobWakerOptions } from './waker.ts';

@@ -2,8 +2,8 @@
 export const LANES = ['live', 'normal', 'batch'] as const;
 export type Lane = (typeof LANES)[number];
 
-/** A finished job has no state: its row is deleted and its history is in the events. */
-export const JOB_STATES = ['queued', 'delayed', 'leased', 'dead'] as const;
+/** A finished job has no state: its row is deleted and its history is in the events. `held`: its tenant is not active. */
+export const JOB_STATES = ['queued', 'delayed', 'held', 'leased', 'dead'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 /** Why a job ended badly; the code is stable, the message is for people. */

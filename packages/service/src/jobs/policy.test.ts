@@ -6,6 +6,24 @@ import * as policy from './policy.ts';
 const fresh = { attempts: 0, crashes: 0, expiries: 0, solitary: false };
 const cause = { code: 'object_store_unavailable', message: 'no answer' };
 
+describe('looking for leases that ran out', () => {
+  const nodes = [1, 2, 4, 10, 100, 5_000];
+
+  test('is done often by all nodes together, and by each the less the more there are', () => {
+    const looksPerSecond = nodes.map((count) => (count * 1_000) / policy.reapDelayMs(count, 0.5));
+    expect(looksPerSecond).toEqual([1, 2, 4, 4, 10, 500]);
+  });
+
+  test('is put off by nobody for longer than a lease, whoever has vanished', () => {
+    for (const count of nodes) expect(policy.reapDelayMs(count, 0.999)).toBeLessThanOrEqual(policy.LEASE_MS);
+  });
+
+  test('is spread where there are many', () => {
+    expect(policy.reapDelayMs(100, 0)).toBe(policy.reapDelayMs(100, 0.5) / 2);
+    expect(policy.reapDelayMs(100, 1)).toBe(policy.reapDelayMs(100, 0.5) * 1.5);
+  });
+});
+
 describe('the lanes', () => {
   const turns = Array.from({ length: 1_000 }, (_, ticket) => policy.laneOrder(ticket));
 
@@ -128,7 +146,9 @@ describe('a delay', () => {
 
 describe('the state machine', () => {
   test('leaves every state by some event, and only leased jobs complete', () => {
-    const events: policy.JobEvent[] = ['claim', 'complete', 'requeue', 'delay', 'bury', 'fallDue', 'revive', 'cancel'];
+    const events: policy.JobEvent[] = [
+      ...(['claim', 'complete', 'requeue', 'delay', 'bury', 'fallDue', 'revive', 'cancel', 'hold', 'release'] as const),
+    ];
     for (const state of JOB_STATES) {
       expect(events.some((event) => policy.nextState(state, event) !== undefined)).toBe(true);
       expect(policy.nextState(state, 'complete')).toBe(state === 'leased' ? null : undefined);

@@ -10,6 +10,10 @@ import { type Cause, type JobState, LANES, type Lane, type Misfortunes } from '.
 /** A vanished node's job waits this long; long enough for two renewals to be lost. */
 export const LEASE_MS = 15_000;
 export const RENEW_EVERY_MS = 5_000;
+/** Between two looks of one node for leases that ran out and delayed jobs that fell due, where few nodes look. */
+export const REAP_EVERY_MS = 1_000;
+/** Looks of all nodes together, however many there are: two are seldom further apart than a second. */
+const REAPS_PER_SECOND = 4;
 /** A lease that ends further ahead than this was written before the clock was set back. */
 export const LEASE_AHEAD_MS_MAX = 2 * LEASE_MS;
 export const RETRY_BACKOFF = { baseMs: 1_000, capMs: 60_000 } as const;
@@ -22,13 +26,24 @@ export const CHARGE_MICROS_MAX = 1e12;
 /** A day: no job is that long, and joined ones stay within it. */
 export const COST_MICROS_MAX = 86_400_000_000;
 
-export type JobEvent = 'claim' | 'complete' | 'requeue' | 'delay' | 'bury' | 'fallDue' | 'revive' | 'cancel';
+export type JobEvent =
+  | 'claim'
+  | 'complete'
+  | 'requeue'
+  | 'delay'
+  | 'bury'
+  | 'fallDue'
+  | 'revive'
+  | 'cancel'
+  | 'hold'
+  | 'release';
 
-/** Where each event takes a job; null: its row is deleted. */
+/** Where each event takes a job; null: its row is deleted. A leased one is held only of a tenant that is deleted. */
 const NEXT = {
-  queued: { claim: 'leased', cancel: null },
-  delayed: { fallDue: 'queued', cancel: null },
-  leased: { complete: null, requeue: 'queued', delay: 'delayed', bury: 'dead', cancel: null },
+  queued: { claim: 'leased', hold: 'held', cancel: null },
+  delayed: { fallDue: 'queued', hold: 'held', cancel: null },
+  held: { release: 'queued', cancel: null },
+  leased: { complete: null, requeue: 'queued', delay: 'delayed', bury: 'dead', hold: 'held', cancel: null },
   dead: { revive: 'queued', cancel: null },
 } as const satisfies Record<JobState, Partial<Record<JobEvent, JobState | null>>>;
 
@@ -49,6 +64,19 @@ export function laneOrder(ticket: number): readonly Lane[] {
   // While `live` is empty its turns go on 81 : 9, so that `normal` and `batch` keep 9 : 1.
   if (ticket % 10 === 9) return ['live', 'batch', 'normal'];
   return LANES;
+}
+
+/**
+ * When a node looks again for leases that ran out and delayed jobs that fell due. Each node does, so that nobody's death
+ * stops it, and the more there are the less often each: a look of every node in every second took two claims of the
+ * database each, all that it can serve with 400 nodes.
+ * @param supervisors nodes with workers, as far as is known. All others may have vanished since: none waits longer than a
+ * lease. @param chance in [0, 1): spreads them.
+ */
+export function reapDelayMs(supervisors: number, chance: number): number {
+  const fairMs = (supervisors * 1_000) / REAPS_PER_SECOND;
+  if (fairMs <= REAP_EVERY_MS) return REAP_EVERY_MS;
+  return Math.min(fairMs, LEASE_MS / 1.5) * (0.5 + chance);
 }
 
 export function isMoreUrgent(lane: Lane, than: Lane): boolean {

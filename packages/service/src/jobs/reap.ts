@@ -4,8 +4,6 @@ import { afterExpiry, LEASE_AHEAD_MS_MAX, type Outcome, RETRY_BACKOFF } from './
 import { lockExpiredJobs, queueDueJobs, raiseLaneFloors } from './reap.sql.ts';
 import { releaseJob } from './release.sql.ts';
 
-/** Every worker node reaps this often; a job is never stuck for longer than this after its time. */
-export const REAP_EVERY_MS = 1_000;
 /** Bounds one round; the next goes on. */
 const REAPED_JOBS_MAX = 500;
 

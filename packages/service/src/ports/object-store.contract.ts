@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../core/clock.ts';
 import { InvariantError } from '../core/invariant.ts';
 import { ObjectExistsError, ObjectMissingError, type ObjectStore } from './object-store.ts';
+import { specifyPresigned } from './object-store-presigned.contract.ts';
 import { bytesOf, freshKey, keysBelow, MIB, type Store } from './object-store-samples.contract.ts';
 import { specifyBounds, specifyFailingSources, specifyPutStream } from './object-store-streams.contract.ts';
 
@@ -36,6 +37,7 @@ export function describeObjectStore(name: string, make: () => Promise<StoreUnder
     describe('stat and remove', () => specifyStatAndRemove(store));
     describe('list', () => specifyList(store));
     describe('link', () => specifyLink(store));
+    describe('signed URLs', () => specifyPresigned(store));
     describe('upkeep', () => specifyUpkeep(store));
   });
 }

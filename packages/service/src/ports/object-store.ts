@@ -56,6 +56,15 @@ export interface ObjectStore {
   link?(key: string, path: string): Promise<void>;
 
   /**
+   * Optional: lets whoever has the answer put one object of exactly `bytes` bytes, by HTTP, for `secondsMax`. It may be
+   * put again within that time, so what lies under the key can change until then.
+   */
+  presignPut?(key: string, options: PresignedPutOptions): Promise<PresignedPut>;
+
+  /** Optional: lets whoever has the URL read the object, by HTTP, for `secondsMax`. */
+  presignGet?(key: string, options: { readonly secondsMax: number }): Promise<string>;
+
+  /**
    * Optional: drops what unfinished writes left behind when their process died (staging files; in S3, multipart
    * uploads). For the janitor.
    * @param idleMsMin spare writes that moved within this time; must exceed the longest upload.
@@ -65,6 +74,19 @@ export interface ObjectStore {
 
   /** Whether the store answers; throws with the reason when not. For readiness and `doctor`. */
   check(): Promise<void>;
+}
+
+export interface PresignedPutOptions {
+  readonly bytes: number;
+  /** 32 bytes; the store refuses others, where it looks. */
+  readonly sha256?: Uint8Array | undefined;
+  readonly secondsMax: number;
+}
+
+export interface PresignedPut {
+  readonly url: string;
+  /** To be sent with it as they are. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface WriteOptions {

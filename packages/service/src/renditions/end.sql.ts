@@ -1,4 +1,5 @@
 import { hotStatement, statement } from '../db/statement.ts';
+import { presetsColumn } from '../tenants/index.ts';
 import { renditionColumns } from './model.ts';
 
 /** Points the rows at the objects just stored; only what this job still owes is changed. */
@@ -6,11 +7,12 @@ export const markReady = hotStatement(
   'mark_renditions_ready',
   `UPDATE renditions r
    SET state = 'ready', job_id = NULL, ended_at = now(), object_key = u.object_key, sha256 = u.sha256,
-       bytes = u.bytes, format = u.format, width = u.width, height = u.height, render_ms = u.render_ms
+       bytes = u.bytes, format = u.format, width = u.width, height = u.height, render_ms = u.render_ms,
+       charges = r.charges + 1
    FROM unnest($3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::text[], $8::int[], $9::int[], $10::int[])
      AS u (rendition_id, object_key, sha256, bytes, format, width, height, render_ms)
    WHERE r.tenant_id = $1 AND r.job_id = $2 AND r.state = 'pending' AND r.rendition_id = u.rendition_id
-   RETURNING ${renditionColumns('r')}`,
+   RETURNING ${renditionColumns('r')}, r.charges`,
 );
 
 export const markFailed = statement(
@@ -31,10 +33,10 @@ export const markRestFailed = statement(
    RETURNING ${renditionColumns('r')}`,
 );
 
-/** Live images of an original: each hears of what becomes of its renditions. */
+/** Live images of an original: each hears of what becomes of its renditions, by the names that its tenant has for them. */
 export const selectImageIds = hotStatement(
   'select_image_ids_of_original',
-  `SELECT image_id FROM images WHERE tenant_id = $1 AND original_id = $2 ORDER BY image_id`,
+  `SELECT image_id, ${presetsColumn('$1')} FROM images WHERE tenant_id = $1 AND original_id = $2 ORDER BY image_id`,
 );
 
 /** What a claimed job has to make, and of what. */

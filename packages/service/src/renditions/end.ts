@@ -1,8 +1,10 @@
+import type { EventData } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { type NewEvent, recordEvent, recordEvents } from '../events/index.ts';
 import { complete, isHeld, retryDead } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
+import { BUILT_IN_PRESETS, type PresetRows, presetOf, type TenantPresets, toPresets } from '../tenants/index.ts';
 import { markFailed, markReady, markRestFailed, resetFailed, selectImageIds } from './end.sql.ts';
 import { keepLooks } from './keep-looks.ts';
 import type { Looks } from './looks.ts';
@@ -18,7 +20,12 @@ export interface HeldJob {
 }
 
 export interface JobResults {
-  readonly ready: readonly { readonly renditionId: string; readonly made: MadeRendition }[];
+  readonly ready: readonly {
+    readonly renditionId: string;
+    readonly made: MadeRendition;
+    /** All frames; absent: one. */
+    readonly pixels?: number;
+  }[];
   readonly failed: readonly { readonly renditionId: string; readonly cause: RenditionCause }[];
   /** Of the original, if the job looked. */
   readonly looks?: Looks | undefined;
@@ -43,14 +50,14 @@ export async function endRenditions(
       final ? complete(tx, job) : isHeld(tx, job),
     ]);
     if (!isThere || !isHeldStill) return [];
-    const [ready, failed, imageIds] = await Promise.all([
+    const [ready, failed, hearers] = await Promise.all([
       setReady(tx, job, results.ready),
       setFailed(tx, job, results.failed),
       findImages(tx, job.tenantId, job.originalId),
     ]);
-    const ended = [...ready, ...failed];
+    const ended = [...ready.map(toRendition), ...failed];
     if (results.looks) await keepLooks(tx.later, job.tenantId, job.originalId, results.looks);
-    await tellImages(tx.later, clock, job.tenantId, imageIds, ended);
+    await tellImages(tx.later, clock, job.tenantId, hearers, ended, metersOf(ready, results.ready));
     return ended;
   });
 }
@@ -93,9 +100,14 @@ export async function retryJob(
   return true;
 }
 
-async function setReady(tx: Transaction, job: HeldJob, ready: JobResults['ready']): Promise<Rendition[]> {
+interface ReadyRow extends RenditionRow {
+  /** How often it was made and told, this time included. */
+  readonly charges: number;
+}
+
+async function setReady(tx: Transaction, job: HeldJob, ready: JobResults['ready']): Promise<ReadyRow[]> {
   if (ready.length === 0) return [];
-  const rows = await tx.query<RenditionRow>(markReady, [
+  return tx.query<ReadyRow>(markReady, [
     job.tenantId,
     job.jobId,
     ready.map(({ renditionId }) => renditionId),
@@ -107,7 +119,22 @@ async function setReady(tx: Transaction, job: HeldJob, ready: JobResults['ready'
     ready.map(({ made }) => made.height),
     ready.map(({ made }) => made.renderMs),
   ]);
-  return rows.map(toRendition);
+}
+
+/** What the meter is told of a rendition that is ready. */
+type Meters = Pick<EventData<'rendition.ready'>, 'storedBytes' | 'charge'>;
+
+/** By rendition. One that was lost and is made again takes up room again, and is not charged again. */
+function metersOf(rows: readonly ReadyRow[], ready: JobResults['ready']): Map<string, Meters> {
+  const pixels = new Map(
+    ready.map(({ renditionId, made, pixels = made.width * made.height }) => [renditionId, pixels]),
+  );
+  return new Map(
+    rows.map((row) => {
+      const charge = { cpuMs: row.render_ms ?? 0, pixels: pixels.get(row.rendition_id) ?? 0 };
+      return [row.rendition_id, { storedBytes: row.bytes ?? 0, ...(row.charges === 1 && { charge }) }];
+    }),
+  );
 }
 
 async function setFailed(tx: Transaction, job: HeldJob, failed: JobResults['failed']): Promise<Rendition[]> {
@@ -122,30 +149,59 @@ async function setFailed(tx: Transaction, job: HeldJob, failed: JobResults['fail
   return rows.map(toRendition);
 }
 
-async function findImages(tx: Transaction, tenantId: string, originalId: string): Promise<string[]> {
-  const images = await tx.query<{ image_id: string }>(selectImageIds, [tenantId, originalId]);
-  return images.map(({ image_id }) => image_id);
+/** The images of an original, and what the presets of their tenant stand for. */
+interface Hearers {
+  readonly imageIds: readonly string[];
+  readonly presets: TenantPresets;
+}
+
+async function findImages(tx: Transaction, tenantId: string, originalId: string): Promise<Hearers> {
+  const images = await tx.query<{ image_id: string } & PresetRows>(selectImageIds, [tenantId, originalId]);
+  return {
+    imageIds: images.map(({ image_id }) => image_id),
+    presets: images[0] ? toPresets(images[0]) : BUILT_IN_PRESETS,
+  };
 }
 
 async function tellImages(
   tx: Transaction,
   clock: Clock,
   tenantId: string,
-  imageIds: readonly string[],
+  { imageIds, presets }: Hearers,
   ended: readonly Rendition[],
+  meters: ReadonlyMap<string, Meters> = new Map(),
 ): Promise<void> {
-  const events = imageIds.flatMap((imageId) => ended.map((rendition) => renditionEvent(tenantId, imageId, rendition)));
+  // Each image hears of it, and the meter once: also of what is made while no image is there to hear of it.
+  const hearers = imageIds.length > 0 || meters.size === 0 ? imageIds : [undefined];
+  const events = hearers.flatMap((imageId, index) =>
+    ended.map((rendition) => {
+      const told = index === 0 ? meters.get(rendition.renditionId) : undefined;
+      return renditionEvent({ tenantId, imageId, presets }, rendition, told);
+    }),
+  );
   await recordEvents(tx, clock, events);
 }
 
-/** The event that tells an image of a rendition that has ended. */
-export function renditionEvent(tenantId: string, imageId: string, rendition: Rendition): NewEvent {
-  const { renditionId, transformation, preset, made, cause } = rendition;
-  const common = { tenantId, imageId, subject: renditionId, actor: 'system' };
+/** The event that tells an image of a rendition that has ended, and of it the meter. */
+export function renditionEvent(
+  {
+    tenantId,
+    imageId,
+    presets,
+  }: { readonly tenantId: string; readonly imageId: string | undefined; readonly presets: TenantPresets },
+  { renditionId, transformation, made, cause }: Rendition,
+  meters?: Meters,
+): NewEvent {
+  const preset = presetOf(presets, transformation)?.name;
+  const common = { tenantId, ...(imageId !== undefined && { imageId }), subject: renditionId, actor: 'system' };
   const named = { renditionId, transformation, ...(preset && { preset }) };
   if (made) {
     const { format, width, height, bytes, renderMs } = made;
-    return { ...common, type: 'rendition.ready', data: { ...named, format, width, height, bytes, renderMs } };
+    return {
+      ...common,
+      type: 'rendition.ready',
+      data: { ...named, format, width, height, bytes, renderMs, ...meters },
+    };
   }
   return {
     ...common,

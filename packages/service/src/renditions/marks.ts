@@ -40,7 +40,7 @@ async function putMark(
   store: ObjectStore,
   { imageId, row, folder, file }: { imageId: string; row: MarkRow | undefined; folder: string; file: string },
 ): Promise<Mark> {
-  if (!row) return { imageId, cause: notFound(imageId) };
+  if (!row) return { imageId, cause: markNotFound(imageId) };
   const bytes = decoderBytes(row.facts);
   if (bytes > MARK_BYTES_MAX) return { imageId, cause: tooLarge(imageId, row.facts, bytes) };
   try {
@@ -48,7 +48,7 @@ async function putMark(
     return { imageId, file, source: row.facts };
   } catch (error) {
     // Deleted a moment ago.
-    if (error instanceof ObjectMissingError) return { imageId, cause: notFound(imageId) };
+    if (error instanceof ObjectMissingError) return { imageId, cause: markNotFound(imageId) };
     throw error;
   }
 }
@@ -56,10 +56,11 @@ async function putMark(
 /** A rendition that shows an image which is gone since: as if it had been ordered after that. */
 export function withoutMark(rendition: Rendition, imageId: string): Rendition {
   if (rendition.state !== 'ready') return rendition;
-  return { ...rendition, state: 'failed', made: undefined, cause: notFound(imageId) };
+  return { ...rendition, state: 'failed', made: undefined, cause: markNotFound(imageId) };
 }
 
-function notFound(imageId: string): Cause {
+/** What is told of an image to lay over that is not there. */
+export function markNotFound(imageId: string): Cause {
   return { code: 'mark_not_found', message: `there is no image ${imageId} to lay over` };
 }
 

@@ -1,4 +1,4 @@
-import { PRESETS, type PresetName, type RenditionState } from '@safelight/contract';
+import type { RenditionState } from '@safelight/contract';
 
 /** One original under one transformation. */
 export interface Rendition {
@@ -6,7 +6,6 @@ export interface Rendition {
   readonly originalId: string;
   /** In canonical form. */
   readonly transformation: string;
-  readonly preset: PresetName | undefined;
   /** 32 bytes: canonical transformation and encoder version. */
   readonly digest: Uint8Array;
   readonly state: RenditionState;
@@ -74,16 +73,11 @@ const RENDITION_COLUMNS = [
   'cause_message',
 ] as const satisfies readonly (keyof RenditionRow)[];
 
-const PRESET_OF: ReadonlyMap<string, PresetName> = new Map(
-  (Object.keys(PRESETS) as PresetName[]).map((name) => [PRESETS[name], name]),
-);
-
 export function toRendition(row: RenditionRow): Rendition {
   return {
     renditionId: row.rendition_id,
     originalId: row.original_id,
     transformation: row.transformation,
-    preset: PRESET_OF.get(row.transformation),
     digest: row.digest,
     state: row.state,
     jobId: row.job_id ?? undefined,

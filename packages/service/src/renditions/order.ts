@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Transaction } from '../db/database.ts';
-import { type ClaimedJob, enqueue, enqueueLeased, type Lane, type NewJob } from '../jobs/index.ts';
+import { type ClaimedJob, enqueue, enqueueLeased, keepReservation, type Lane, type NewJob } from '../jobs/index.ts';
+import { type PredictedUse, reserveRenders } from '../usage/index.ts';
 import { renditionDigest } from './digest.ts';
 import { retryJob } from './end.ts';
 import { type Rendition, type RenditionRow, toRendition } from './model.ts';
@@ -81,9 +82,9 @@ async function orderWith(
   if (bounds) await refuseFlood(tx, { ...order, lane: bounds.lane }, bounds.pendingMax);
   const lackingRead = lacking.map(readTransformation);
   const pyramid = await foreseePyramid(tx, order, order.source, lackingRead);
-  const job = jobFor(clock, order, lackingRead, pyramid);
+  const { job, use } = jobFor(clock, order, lackingRead, pyramid);
   const { jobId } = job;
-  const enqueued = put(tx, job, bounds?.nodeId);
+  const enqueued = putReserved(tx, clock, job, use, bounds?.nodeId);
   const owe = async (jobId: string) => {
     const made = lacking.map((transformation): Rendition => {
       const digest = digests.get(transformation);
@@ -115,9 +116,9 @@ function jobFor(
   order: RenditionOrder,
   transformations: readonly Transformation[],
   pyramid: PyramidUse,
-): NewJob {
+): { readonly job: NewJob; readonly use: PredictedUse } {
   const predicted = predictJob(order.source, transformations, { lane: order.lane, pyramid });
-  return {
+  const job = {
     jobId: newId('job', clock),
     tenantId: order.tenantId,
     originalId: order.originalId,
@@ -126,6 +127,22 @@ function jobFor(
     bytesPredicted: predicted.bytes,
     ...(order.traceparent !== undefined && { traceparent: order.traceparent }),
   };
+  const pixels = predicted.outputs.reduce((sum, output) => sum + output.pixels, 0);
+  const storedBytes = order.isNew ? order.source.bytes : 0;
+  return { job, use: { cpuMicros: predicted.costMicros, pixels, storedBytes } };
+}
+
+/** Both travel together; where the budget does not hold it, the transaction fails and nothing was put. */
+async function putReserved(
+  tx: Transaction,
+  clock: Clock,
+  job: NewJob,
+  use: PredictedUse,
+  nodeId: string | undefined,
+): Promise<Awaited<ReturnType<typeof put>>> {
+  const [reserved, enqueued] = await Promise.all([reserveRenders(tx, clock, job.tenantId, use), put(tx, job, nodeId)]);
+  if (reserved > 0) await keepReservation(tx, job.tenantId, enqueued.jobId, reserved);
+  return enqueued;
 }
 
 async function put(tx: Transaction, job: NewJob, nodeId: string | undefined) {

@@ -31,3 +31,9 @@ export async function refuseFlood(
     throw new PlacesTakenError({ name: 'pendingRenditionsOfImageMax', limit: OF_ORIGINAL_MAX, actual: ofOriginal });
   }
 }
+
+/** How many renditions the tenant has pending in the lane `batch`, as far as `countMax`. */
+export async function countBatchPending(tx: Transaction, tenantId: string, countMax: number): Promise<number> {
+  const [row] = await tx.query<{ of_tenant: number }>(countPending.batch, [tenantId, '', countMax]);
+  return row?.of_tenant ?? 0;
+}

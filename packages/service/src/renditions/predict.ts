@@ -34,6 +34,8 @@ export interface OutputPrediction {
   readonly costMicros: number;
   /** Memory that is held while it is made, on top of what the process needs idle. */
   readonly bytes: number;
+  /** All frames. */
+  readonly pixels: number;
 }
 
 export interface PredictOptions {
@@ -216,6 +218,7 @@ function predictOutputs(source: SourceFacts, { arrangement }: PlannedBase): Outp
     return {
       index: output.index,
       costMicros: Math.round(OUTPUT_MICROS + frames * (encoded + pixels)),
+      pixels: frames * pixelsOut,
       bytes: Math.round(sharedBytes(source, arrangement) + outputBytes(source, picture, output)),
     };
   });

@@ -51,7 +51,8 @@ async function keep({ database, clock, store }: KeepDeps, job: HeldJob, pyramid:
     if (!(await lockOriginal(tx, tenantId, originalId, 'share')) || !(await isHeld(tx, job))) return false;
     const kept = await tx.query(keepPyramid, [tenantId, originalId, jobId, token, objectKey, sha256, bytes]);
     if (kept.length === 0) return false;
-    const data = { originalId, bytes, renderMs: Math.round(made.cpuMs) };
+    const cpuMs = Math.round(made.cpuMs);
+    const data = { originalId, bytes, renderMs: cpuMs, storedBytes: bytes, charge: { cpuMs } };
     await recordEvent(tx, clock, { tenantId, type: 'pyramid.ready', subject: originalId, actor: 'system', data });
     return true;
   });

@@ -6,6 +6,7 @@ import type { Database, Queryable } from '../db/database.ts';
 import { lockOriginal } from '../originals/index.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import { ObjectMissingError, type ObjectStore } from '../ports/object-store.ts';
+import { tellDropped } from './dropped.ts';
 import type { HeldJob } from './end.ts';
 import { planRender } from './plan.ts';
 import type { OutputFailure } from './protocol.ts';
@@ -72,8 +73,8 @@ export async function usePyramid(
  * @returns false when the object is not there: it is lost, or went with its original a moment ago.
  */
 export async function putPyramid(
-  { database, store }: { readonly database: Database; readonly store: ObjectStore },
-  { tenantId, originalId }: HeldJob,
+  { database, clock, store }: { readonly database: Database; readonly clock: Clock; readonly store: ObjectStore },
+  job: HeldJob,
   objectKey: string,
   folder: string,
 ): Promise<boolean> {
@@ -82,7 +83,7 @@ export async function putPyramid(
     return true;
   } catch (error) {
     if (!(error instanceof ObjectMissingError)) throw error;
-    await database.query(dropPyramid, [tenantId, originalId, objectKey]);
+    await dropPyramidOf(database, clock, job, objectKey);
     return false;
   }
 }
@@ -92,14 +93,26 @@ export async function putPyramid(
  * @throws DamagedPyramidError
  */
 export async function refuseDamaged(
-  { database }: { readonly database: Database },
-  { tenantId, originalId }: HeldJob,
+  { database, clock }: { readonly database: Database; readonly clock: Clock },
+  job: HeldJob,
   { objectKey }: FoundPyramid,
   failures: readonly OutputFailure[],
 ): Promise<void> {
   if (objectKey === undefined || !failures.some(({ cause }) => cause.code === 'decode_failed')) return;
-  await database.query(dropPyramid, [tenantId, originalId, objectKey]);
+  await dropPyramidOf(database, clock, job, objectKey);
   throw new DamagedPyramidError('a pyramid that was kept cannot be decoded any more');
+}
+
+async function dropPyramidOf(
+  database: Database,
+  clock: Clock,
+  { tenantId, originalId }: HeldJob,
+  objectKey: string,
+): Promise<void> {
+  await database.transaction(async (tx) => {
+    const [dropped] = await tx.query<{ bytes: number }>(dropPyramid, [tenantId, originalId, objectKey]);
+    if (dropped) await tellDropped(tx, clock, { tenantId, subject: originalId, objects: 1, bytes: dropped.bytes });
+  });
 }
 
 class DamagedPyramidError extends Error {
@@ -120,10 +133,20 @@ export async function foreseePyramid(
   return row?.state === 'refused' ? 'none' : wish === 'make' ? 'make' : 'none';
 }
 
-/** Drops what is known of the pyramid of an original that goes. @returns its object, to be removed after the commit. */
-export async function forgetPyramid(tx: Queryable, tenantId: string, originalId: string): Promise<string | undefined> {
-  const [row] = await tx.query<{ object_key: string | null }>(deletePyramid, [tenantId, originalId]);
-  return row?.object_key ?? undefined;
+/**
+ * Drops what is known of the pyramid of an original that goes. @returns its object, to be removed after the commit, and
+ * its bytes, which the caller tells the meter of.
+ */
+export async function forgetPyramid(
+  tx: Queryable,
+  tenantId: string,
+  originalId: string,
+): Promise<{ readonly objectKey: string; readonly bytes: number } | undefined> {
+  const [row] = await tx.query<{ object_key: string | null; bytes: number | null }>(deletePyramid, [
+    tenantId,
+    originalId,
+  ]);
+  return row?.object_key ? { objectKey: row.object_key, bytes: row.bytes ?? 0 } : undefined;
 }
 
 /** Areas are worth one; the whole picture, smaller, is only read from one that is there. */

@@ -51,11 +51,11 @@ export const releasePyramid = statement(
 /** Its object is not there: the next who wants it makes another. */
 export const dropPyramid = statement(
   'drop_pyramid',
-  'DELETE FROM pyramids WHERE tenant_id = $1 AND original_id = $2 AND object_key = $3',
+  'DELETE FROM pyramids WHERE tenant_id = $1 AND original_id = $2 AND object_key = $3 RETURNING bytes',
 );
 
 /** Goes with its original; answers the object that is to be removed after the commit, where there is one. */
 export const deletePyramid = statement(
   'delete_pyramid',
-  'DELETE FROM pyramids WHERE tenant_id = $1 AND original_id = $2 RETURNING object_key',
+  'DELETE FROM pyramids WHERE tenant_id = $1 AND original_id = $2 RETURNING object_key, bytes',
 );

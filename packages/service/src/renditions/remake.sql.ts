@@ -3,7 +3,7 @@ import { statement } from '../db/statement.ts';
 /** A ready rendition whose object is still this one, and what it was made of; by primary key. */
 export const selectMade = statement(
   'select_made_rendition',
-  `SELECT r.transformation, o.facts
+  `SELECT r.transformation, r.bytes, o.facts
    FROM renditions r JOIN originals o USING (tenant_id, original_id)
    WHERE r.tenant_id = $1 AND r.rendition_id = $2 AND r.object_key = $3 AND r.state = 'ready'`,
 );

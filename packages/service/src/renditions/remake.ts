@@ -27,9 +27,9 @@ export async function remakeRendition(tx: Transaction, clock: Clock, lost: LostR
   const { tenantId, originalId, renditionId, objectKey, damage } = lost;
   if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return false;
   const found = [tenantId, renditionId, objectKey];
-  const [made] = await tx.query<{ transformation: string; facts: SourceFacts }>(selectMade, found);
+  const [made] = await tx.query<{ transformation: string; bytes: number; facts: SourceFacts }>(selectMade, found);
   if (!made) return false;
-  const { transformation, facts } = made;
+  const { transformation, bytes, facts } = made;
   const predicted = predictJob(facts, [readTransformation(transformation)]);
   const { jobId } = await enqueue(tx, {
     ...{ tenantId, originalId, lane: 'batch', jobId: newId('job', clock) },
@@ -37,9 +37,11 @@ export async function remakeRendition(tx: Transaction, clock: Clock, lost: LostR
   });
   await tx.query(markLost, [...found, jobId]);
   const images = await tx.query<{ image_id: string }>(selectImageIds, [tenantId, originalId]);
-  const events = images.map(({ image_id: imageId }) => ({
-    ...{ tenantId, imageId, subject: renditionId, type: 'rendition.lost' as const, actor: 'system' },
-    data: { renditionId, transformation, damage },
+  // Nobody may be there to hear of it, and the meter does all the same.
+  const hearers = images.length > 0 ? images.map(({ image_id: imageId }) => ({ imageId })) : [{}];
+  const events = hearers.map((hearer, index) => ({
+    ...{ tenantId, ...hearer, subject: renditionId, type: 'rendition.lost' as const, actor: 'system' },
+    data: { renditionId, transformation, damage, ...(index === 0 && { storedBytes: -bytes }) },
   }));
   await recordEvents(tx, clock, events);
   return true;

@@ -146,7 +146,7 @@ class Ending {
   readonly #job: HeldJob;
   readonly #folder: string;
   readonly #work: readonly Work[];
-  readonly #stored: { renditionId: string; made: MadeRendition }[] = [];
+  readonly #stored: { renditionId: string; made: MadeRendition; pixels: number }[] = [];
   #ended = 0;
   #lastCommitAt: number;
   #chain: Promise<void> = Promise.resolve();
@@ -211,12 +211,13 @@ class Ending {
     const bytes = await this.#read(output);
     const objectKey = `${this.#job.tenantId}/rendition/${newId('object', clock)}`;
     await store.put(objectKey, bytes);
-    const { format, width, height, cpuMs } = output;
+    const { format, width, height, frames, cpuMs } = output;
     const sha256 = createHash('sha256').update(bytes).digest();
     const renderMs = Math.round(cpuMs);
     this.#stored.push({
       renditionId,
       made: { objectKey, sha256, bytes: bytes.length, format, width, height, renderMs },
+      pixels: width * height * frames,
     });
     const isLast = this.#stored.length + this.#ended === this.#work.length;
     if (!isLast && clock.monotonic() - this.#lastCommitAt > INTERIM_MS) {

@@ -15,7 +15,6 @@ const failed = (renditionId: string): Rendition => ({
   renditionId,
   originalId: 'orig_1',
   transformation: 'w=1',
-  preset: undefined,
   digest: renditionDigest('w=1'),
   state: 'failed',
   jobId: undefined,

@@ -14,6 +14,8 @@ export interface HeartbeatDeps {
 }
 
 export interface Heartbeat {
+  /** Nodes with worker processes, by the last census; 1 before the first. */
+  readonly supervisors: number;
   /** All roles stand. @param address where the API listens, if it does. */
   up(address: string | undefined): Promise<void>;
   /** The node takes nothing new. A registry that cannot be told stops nobody. */
@@ -35,6 +37,7 @@ export async function startHeartbeat(deps: HeartbeatDeps): Promise<Heartbeat> {
 }
 
 class Pulse implements Heartbeat {
+  supervisors = 1;
   readonly #deps: HeartbeatDeps;
   readonly #ending = new AbortController();
   #state: Pick<NodeFacts, 'state' | 'address'> = { state: 'starting', address: null };
@@ -99,7 +102,9 @@ class Pulse implements Heartbeat {
     if (this.#countedAt !== undefined && now - this.#countedAt < CENSUS_MS) return;
     this.#countedAt = now;
     await forgetNodes(database);
-    for (const [state, nodes] of Object.entries(await countNodes(database))) metrics.nodes.set({ state }, nodes);
+    const { states, supervisors } = await countNodes(database);
+    this.supervisors = supervisors;
+    for (const [state, nodes] of Object.entries(states)) metrics.nodes.set({ state }, nodes);
   }
 
   async #atMost(telling: Promise<void>): Promise<void> {

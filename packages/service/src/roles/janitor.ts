@@ -2,8 +2,12 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import { ObjectSweep, sweepIdempotencyKeys, sweepMarked } from '../images/index.ts';
+import { sweepPeople } from '../people/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { sweepKeys } from '../tenants/index.ts';
+import { sweepUploads } from '../uploads/index.ts';
+import { startTenantKeeper } from './tenant-keeper.ts';
 
 export interface JanitorDeps {
   readonly database: Database;
@@ -29,10 +33,13 @@ export function startJanitorRole(deps: JanitorDeps): JanitorRole {
   let running: Promise<void> | undefined;
   const sweep = async () => {
     const marked = await sweepMarked(deps, ending.signal);
-    const objects = marked + (await objectSweep.sweep(UNREFERENCED_MS_MIN, ending.signal));
+    const staged = await sweepUploads(deps, ending.signal);
+    const objects = marked + staged + (await objectSweep.sweep(UNREFERENCED_MS_MIN, ending.signal));
     if (ending.signal.aborted) return;
     const unfinished = (await store.sweepUnfinished?.(UNREFERENCED_MS_MIN)) ?? 0;
     await sweepIdempotencyKeys(database);
+    await sweepKeys(database);
+    await sweepPeople(database);
     metrics.sweptObjects.inc(objects + unfinished);
     if (objects + unfinished > 0) log.info({ objects, unfinished }, 'swept what no row points at');
   };
@@ -46,10 +53,12 @@ export function startJanitorRole(deps: JanitorDeps): JanitorRole {
   };
   const timer = setInterval(turn, SWEEP_EVERY_MS);
   turn();
+  const keeper = startTenantKeeper(deps);
   return {
     stop: async () => {
       clearInterval(timer);
       ending.abort();
+      await keeper.stop();
       await running;
     },
   };

@@ -42,9 +42,9 @@ export class Prober {
     return this.#slot.alive;
   }
 
-  /** What a stored object is, by its content. */
-  async probe(objectKey: string): Promise<ProbeResult> {
-    const done = await this.#turn.acquire(1);
+  /** What a stored object is, by its content. @param signal leaves the line. */
+  async probe(objectKey: string, signal?: AbortSignal): Promise<ProbeResult> {
+    const done = await this.#turn.acquire(1, signal);
     try {
       return await this.#probe(objectKey).catch((error: unknown) => {
         // It may have been the process that was ill, not the picture.

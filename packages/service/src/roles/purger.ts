@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
+import { Wakeup } from '../core/wakeup.ts';
 import type { Database } from '../db/database.ts';
 import {
   EVENTS_CHANNEL,
@@ -52,21 +53,21 @@ export function startPurger(deps: PurgerDeps): Purger {
   const { database } = deps;
   const holder = newId('node', deps.clock);
   const ending = new AbortController();
-  const wakeups = new Wakeups();
-  const unlisten = database.listen(EVENTS_CHANNEL, () => wakeups.wake());
-  const running = work(deps, holder, wakeups, ending.signal);
+  const wakeup = new Wakeup();
+  const unlisten = database.listen(EVENTS_CHANNEL, () => wakeup.signal());
+  const running = work(deps, holder, wakeup, ending.signal);
   return {
     stop: async () => {
       unlisten();
       ending.abort();
-      wakeups.wake();
+      wakeup.end();
       await running;
       await releasePurges(database, holder).catch(() => undefined);
     },
   };
 }
 
-async function work(deps: PurgerDeps, holder: string, wakeups: Wakeups, ending: AbortSignal): Promise<void> {
+async function work(deps: PurgerDeps, holder: string, wakeup: Wakeup, ending: AbortSignal): Promise<void> {
   const { clock, log, metrics } = deps;
   for (let failures = 0; !ending.aborted; ) {
     let restMs = POLL_MS;
@@ -82,10 +83,9 @@ async function work(deps: PurgerDeps, holder: string, wakeups: Wakeups, ending: 
       metrics.purges.inc({ outcome: 'failed' });
       log.warn({ err: error, failures, retryInMs: restMs }, 'the cache in front could not be told what to drop');
     }
-    await pause(REST_MS, undefined, { signal: ending }).catch(() => undefined);
     // A failure's rest is not cut short by news: they would fail as well.
     if (failures > 0) await pause(restMs, undefined, { signal: ending }).catch(() => undefined);
-    else await wakeups.wait(restMs);
+    else await wakeup.wait(REST_MS, Math.max(restMs, REST_MS));
   }
 }
 
@@ -116,26 +116,4 @@ async function post({ url, token, metrics }: PurgerDeps, stale: readonly Stale[]
   await response.body?.cancel();
   if (!response.ok) throw new Error(`the cache in front answered ${response.status} to a purge`);
   metrics.purges.inc({ outcome: 'told' }, surrogateKeys.length);
-}
-
-/** One loop waits; news while it works count once. */
-class Wakeups {
-  #isDue = false;
-  #resolve: (() => void) | undefined;
-
-  wake(): void {
-    this.#isDue = true;
-    this.#resolve?.();
-  }
-
-  async wait(msMax: number): Promise<void> {
-    if (!this.#isDue) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, msMax);
-      this.#resolve = resolve;
-      await promise;
-      clearTimeout(timer);
-    }
-    this.#isDue = false;
-  }
 }

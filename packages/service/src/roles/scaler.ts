@@ -17,6 +17,8 @@ import {
   SCALER_LEASE,
   type ScalingPolicy,
   type Term,
+  UPKEEP,
+  upkeepOf,
 } from '../fleet/index.ts';
 import { forsakeLeases } from '../jobs/index.ts';
 import { type MachineKind, type MachinePool, PoolChangedError, type PoolState } from '../ports/machine-pool.ts';
@@ -154,12 +156,14 @@ class Scaler implements ScalerRole {
   #machines(state: PoolState | undefined): ManagedMachines {
     const { pool, costPerWorkerHour } = this.#deps;
     const { workers, startSeconds, connections } = pool?.kind ?? UNKNOWN_MACHINE;
+    const machines = Math.max(1, state?.ordered ?? 1);
     return {
       // All machines are somebody else's to order where none are ours.
       owns: (node) => pool?.owns(node) ?? true,
       workersOrdered: state ? state.ordered * workers : Number.POSITIVE_INFINITY,
       startSeconds,
       connectionsPerWorker: connections / workers,
+      claimsPerWorker: upkeepOf(UPKEEP, machines) / machines / workers,
       costPerWorkerHour,
     };
   }

@@ -14,6 +14,7 @@ import {
   RENEW_EVERY_MS,
   type Release,
   type Reservation,
+  reapDelayMs,
   reapExpired,
   release,
   renew,
@@ -39,6 +40,8 @@ export interface WorkerRoleDeps extends RenderDeps {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly nodeId: string;
+  /** Nodes with workers, this one included, as far as is known. */
+  readonly supervisors: () => number;
   readonly workers: number;
   /** Predicted bytes of all jobs that run at once. */
   readonly memoryBytes: number;
@@ -93,6 +96,7 @@ class Supervisor implements WorkerRole {
   readonly #waker: JobWaker;
   readonly #running = new Set<Running>();
   readonly #timers: readonly NodeJS.Timeout[];
+  #tending: NodeJS.Timeout | undefined;
   #drained: (() => void) | undefined;
   #unhired: Promise<void> | undefined;
   #stopping = false;
@@ -116,10 +120,8 @@ class Supervisor implements WorkerRole {
       onError: (error) => this.#tell(error),
     });
     this.#waker.start();
-    this.#timers = [
-      setInterval(() => this.#renew().catch((error: Error) => this.#tell(error)), RENEW_EVERY_MS),
-      setInterval(() => this.#tend().catch((error: Error) => this.#tell(error)), REAP_EVERY_MS),
-    ];
+    this.#timers = [setInterval(() => this.#renew().catch((error: Error) => this.#tell(error)), RENEW_EVERY_MS)];
+    this.#tendLater();
   }
 
   hint(): void {
@@ -170,6 +172,7 @@ class Supervisor implements WorkerRole {
     }
     await this.#idleWithin(graceMs);
     for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#tending);
     await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
@@ -285,6 +288,18 @@ class Supervisor implements WorkerRole {
       one.given = 'lost';
       one.slot.kill();
     }
+  }
+
+  /** From before the look, and not from its end: a slow one must not hold up the next. */
+  #tendLater(): void {
+    const { supervisors, clock } = this.#deps;
+    this.#tending = setTimeout(
+      () => {
+        this.#tendLater();
+        this.#tend().catch((error: Error) => this.#tell(error));
+      },
+      reapDelayMs(supervisors(), clock.random()),
+    );
   }
 
   async #tend(): Promise<void> {

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { congestionMetrics } from './congestion-metrics.ts';
 
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const JOB_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -53,7 +54,20 @@ export function createMetrics() {
     }),
     waiters: new Gauge({ name: 'safelight_waiters', help: 'Requests that wait for a rendition.', ...common }),
     ...nodeMetrics(common),
+    databaseReads: new Counter({
+      name: 'safelight_database_reads_total',
+      help: 'Reads that a standby of the database may serve, by who did: writer or reader. None of a single host.',
+      labelNames: ['at'],
+      ...common,
+    }),
+    ...peopleMetrics(common),
     ...scalerMetrics(common),
+    ...congestionMetrics(common),
+    meteredEvents: new Counter({
+      name: 'safelight_metered_events_total',
+      help: 'Events of the sealed log that this node has metered.',
+      ...common,
+    }),
     sweptObjects: new Counter({
       name: 'safelight_swept_objects_total',
       help: 'Objects that no row pointed at, removed by the janitor.',
@@ -73,6 +87,22 @@ function nodeMetrics(common: { readonly registers: Registry[] }) {
     heartbeatFailures: new Counter({
       name: 'safelight_heartbeat_failures_total',
       help: 'Heartbeats of this node that the database did not take.',
+      ...common,
+    }),
+  };
+}
+
+function peopleMetrics(common: { readonly registers: Registry[] }) {
+  return {
+    logIns: new Counter({
+      name: 'safelight_log_ins_total',
+      help: 'Log-ins of people: opened or refused.',
+      labelNames: ['result'],
+      ...common,
+    }),
+    passwordHashes: new Counter({
+      name: 'safelight_password_hashes_total',
+      help: 'Passwords that were digested, of people who are there or not.',
       ...common,
     }),
   };
@@ -116,6 +146,12 @@ function deliveryMetrics(common: { readonly registers: Registry[] }) {
     deliveryCacheBytes: new Gauge({
       name: 'safelight_delivery_cache_bytes',
       help: 'Memory taken by small objects that are asked for often.',
+      ...common,
+    }),
+    webhookMessages: new Counter({
+      name: 'safelight_webhook_messages_total',
+      help: 'Attempts to tell a webhook what happened.',
+      labelNames: ['outcome'],
       ...common,
     }),
     purges: new Counter({

@@ -1,15 +1,14 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Scope } from '@safelight/contract';
+import { type Scope, TENANT_SCOPES } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
-import { createKey, findKey, newKeySecret } from './keys.ts';
-import type { IiifAccess } from './model.ts';
+import { createKey, findKey, newKeySecret, widenKey } from './keys.ts';
+import { type IiifAccess, OPERATOR_TENANT } from './model.ts';
 import { createTenant, findTenant } from './tenants.ts';
 
 /** The tenant that a fresh embedded installation has. */
 export const DEMO_TENANT = 'demo';
-const OPERATOR_TENANT = 'operator';
 const DEMO_KEY_FILE = 'demo-key';
 const OPERATOR_KEY_FILE = 'operator-key';
 
@@ -25,7 +24,7 @@ export async function provisionDemo(database: Database, clock: Clock, dataDirect
   });
   return provision(database, clock, join(dataDirectory, DEMO_KEY_FILE), {
     slug: DEMO_TENANT,
-    scopes: ['images:read', 'images:write'],
+    scopes: TENANT_SCOPES,
     iiif: 'open',
   });
 }
@@ -46,7 +45,11 @@ interface Provisioned {
 
 async function provision(database: Database, clock: Clock, file: string, provisioned: Provisioned): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
-  if (await findKey(database, kept)) return kept;
+  const known = await findKey(database, kept);
+  if (known) {
+    await widenKey(database, known, provisioned.scopes);
+    return kept;
+  }
   const secret = newKeySecret(clock);
   // The file first: a key that nobody holds is harmless, one that the database lacks is made again at the next start.
   await rm(file, { force: true });

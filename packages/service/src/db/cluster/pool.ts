@@ -1,44 +1,68 @@
 import pg from 'pg';
+import { AdaptiveLimit } from '../../core/adaptive-limit.ts';
+import { type Clock, systemClock } from '../../core/clock.ts';
 import { invariant } from '../../core/invariant.ts';
 import { cutConnection } from './host-watch.ts';
-import type { Writer } from './writer.ts';
 
-export interface WriterPoolOptions {
-  readonly writer: Writer;
+/** What connections lead to: one host at a time, or none. */
+export interface Followed {
+  readonly current: pg.ClientConfig | undefined;
+  /** Resolves when it is known whether there is one. */
+  readonly settled: Promise<void>;
+  /** Calls back when the host is another, or none. @returns ends that. */
+  onChange(listener: (host: pg.ClientConfig | undefined) => void): () => void;
+  /** What to throw at whoever needs one now. */
+  failure(): Error;
+  /** Something went wrong with it. */
+  suspect(): void;
+}
+
+export interface HostPoolOptions {
+  readonly host: Followed;
   /** What each connection is made with, besides its host. */
   readonly settings: pg.PoolConfig;
   readonly connectionsMax: number;
   /** How many may wait for one; 2,000 if absent. */
   readonly waitingMax?: number | undefined;
+  readonly clock?: Pick<Clock, 'monotonic'> | undefined;
   readonly onError: (error: Error) => void;
 }
 
 /** More wait for a connection than may. SQLSTATE 53300, as PostgreSQL says it of its own connections. */
 export class WaitingLineError extends Error {
-  override readonly name = 'WaitingLineError';
+  override readonly name: string = 'WaitingLineError';
   readonly code = '53300';
+}
+
+/** None became free in all the time that one may wait. */
+export class WaitedInVainError extends WaitingLineError {
+  override readonly name = 'WaitedInVainError';
 }
 
 /** One who waits for a connection. Whoever settles it takes it out of the line in the same turn. */
 interface Waiting {
   readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 const CONNECT_MS_MAX = 5_000;
 const IDLE_MS_MAX = 60_000;
 /** Sixteen connections do about this many short transactions in the time that anybody waits. */
 const WAITING_MAX = 2_000;
+/** When the database slows down, the line is shortened until whoever joins it is served within this time. */
+const LONG_WAIT_MS = 1_000;
 /** A writer that fell silent may be paused; after this, what waits for its answer is told that it is lost. */
 const SILENT_MS_MAX = 2_000;
 
 /**
- * Connections to the writer, whoever that is: when it moves, all to the former one are cut, and whatever runs on them
+ * Connections to one host, such as the writer, whoever that is: when it moves, all to the former one are cut, and whatever runs on them
  * fails as lost. While there is none nobody waits: whoever asks, or stands in the line, is told at once.
  */
-export class WriterPool {
-  readonly #options: WriterPoolOptions;
+export class HostPool {
+  readonly #options: HostPoolOptions;
   readonly #waiting = new Set<Waiting>();
+  readonly #line: AdaptiveLimit;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #homes = new WeakMap<pg.PoolClient, pg.Pool>();
   /** Of each who waits for a connection to come about: gives up. */
   readonly #opening = new Set<() => void>();
@@ -46,31 +70,36 @@ export class WriterPool {
   #pool: pg.Pool | undefined;
   #host: pg.ClientConfig | undefined;
   #taken = 0;
+  /** Of who left the line last. */
+  #waitedMs = 0;
   #silence: NodeJS.Timeout | undefined;
   #closing = false;
 
-  constructor(options: WriterPoolOptions) {
+  constructor(options: HostPoolOptions) {
     this.#options = options;
-    this.#follow(options.writer.current);
-    options.writer.onChange((host) => this.#follow(host));
+    this.#clock = options.clock ?? systemClock;
+    this.#line = new AdaptiveLimit({ limitMax: options.waitingMax ?? WAITING_MAX, longMs: LONG_WAIT_MS });
+    this.#follow(options.host.current);
+    options.host.onChange((host) => this.#follow(host));
   }
 
   /**
    * A connection to the writer, which goes back by `release`.
-   * @throws NoWriterError, WaitingLineError, or the connection's own error.
+   * @param signal leaves the line; who has been served in it is not stopped.
+   * @throws NoWriterError, WaitingLineError, the signal's reason, or the connection's own error.
    */
-  async connect(): Promise<pg.PoolClient> {
-    await this.#place();
+  async connect(signal?: AbortSignal): Promise<pg.PoolClient> {
+    await this.#place(signal);
     try {
       for (;;) {
         const pool = this.#pool;
-        if (!pool || !this.#options.writer.current) throw this.#options.writer.failure();
+        if (!pool || !this.#options.host.current) throw this.#options.host.failure();
         const client = await this.#open(pool);
         if (client) return client;
       }
     } catch (error) {
       this.#giveBack();
-      this.#options.writer.suspect();
+      this.#options.host.suspect();
       throw error;
     }
   }
@@ -79,11 +108,17 @@ export class WriterPool {
   release(client: pg.PoolClient, isLost: boolean): void {
     client.release(isLost);
     this.#giveBack();
-    if (isLost && this.#homes.get(client) === this.#pool) this.#options.writer.suspect();
+    if (isLost && this.#homes.get(client) === this.#pool) this.#options.host.suspect();
   }
 
-  counts(): { total: number; idle: number; waiting: number } {
-    return { total: this.#pool?.totalCount ?? 0, idle: this.#pool?.idleCount ?? 0, waiting: this.#waiting.size };
+  /** Something takes long: the host is asked whether it is there. */
+  suspect(): void {
+    this.#options.host.suspect();
+  }
+
+  counts(): { total: number; idle: number; waiting: number; waitedMs: number } {
+    const { totalCount: total = 0, idleCount: idle = 0 } = this.#pool ?? {};
+    return { total, idle, waiting: this.#waiting.size, waitedMs: this.#waiting.size > 0 ? this.#waitedMs : 0 };
   }
 
   /** Waits for what is under way. */
@@ -113,7 +148,7 @@ export class WriterPool {
     // A host that is paused takes connections and says nothing.
     if (host !== this.#host) for (const giveUp of this.#opening) giveUp();
     if (!host) {
-      for (const waiting of this.#waiting) this.#refuse(waiting, this.#options.writer.failure());
+      for (const waiting of this.#waiting) this.#refuse(waiting, this.#options.host.failure());
       this.#silence = setTimeout(() => this.#cut(), SILENT_MS_MAX);
       return;
     }
@@ -138,7 +173,7 @@ export class WriterPool {
     pool.on('error', (error) => {
       if (this.#closing || pool !== this.#pool) return;
       this.#options.onError(error);
-      this.#options.writer.suspect();
+      this.#options.host.suspect();
     });
     pool.on('connect', (client) => {
       clients.add(client);
@@ -155,25 +190,42 @@ export class WriterPool {
   }
 
   /** One of the places of those who may have a connection. */
-  async #place(): Promise<void> {
-    const { writer, connectionsMax, waitingMax = WAITING_MAX } = this.#options;
-    if (!writer.current) await writer.settled;
-    if (!writer.current) throw writer.failure();
+  async #place(signal: AbortSignal | undefined): Promise<void> {
+    const { host, connectionsMax } = this.#options;
+    if (!host.current) await host.settled;
+    if (!host.current) throw host.failure();
+    signal?.throwIfAborted();
     if (this.#taken < connectionsMax) {
       this.#taken += 1;
       return;
     }
-    if (this.#waiting.size >= waitingMax)
-      throw new WaitingLineError(`${waitingMax} wait for a connection to the database already`);
-    const waiting = Promise.withResolvers<void>();
-    const late = new WaitingLineError(`no connection to the database was free within ${CONNECT_MS_MAX} ms`);
-    const timer = setTimeout(() => this.#refuse(waiting, late), CONNECT_MS_MAX);
-    this.#waiting.add(waiting);
-    // Whoever gives a place back hands it over.
-    await waiting.promise.finally(() => clearTimeout(timer));
+    const { limit } = this.#line;
+    if (this.#waiting.size >= limit)
+      throw new WaitingLineError(`${limit} wait for a connection to the database already`);
+    await this.#wait(signal);
   }
 
-  #refuse(waiting: Waiting, error: Error): void {
+  /** Until whoever gives a place back hands it over. */
+  async #wait(signal: AbortSignal | undefined): Promise<void> {
+    const waiting = Promise.withResolvers<void>();
+    const since = this.#clock.monotonic();
+    const late = new WaitedInVainError(`no connection to the database was free within ${CONNECT_MS_MAX} ms`);
+    const timer = setTimeout(() => this.#refuse(waiting, late), CONNECT_MS_MAX);
+    const leave = () => this.#refuse(waiting, signal?.reason);
+    signal?.addEventListener('abort', leave, { once: true });
+    this.#waiting.add(waiting);
+    try {
+      await waiting.promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', leave);
+      this.#waitedMs = this.#clock.monotonic() - since;
+      // However short the line is, a long wait is the line's: whoever stands in it costs the same.
+      this.#line.note(this.#waitedMs, this.#line.limit);
+    }
+  }
+
+  #refuse(waiting: Waiting, error: unknown): void {
     this.#waiting.delete(waiting);
     waiting.reject(error);
   }

@@ -18,6 +18,7 @@ export interface WriterOptions {
 }
 
 type OnChange = (host: pg.ClientConfig | undefined) => void;
+type OnHeard = (watch: HostWatch, askedAt: number) => void;
 
 /** Of several hosts each is asked this often, for a writer that was demoted without a word. */
 const WATCH_MS = 1_000;
@@ -40,7 +41,7 @@ export async function writerOf(url: string): Promise<pg.ClientConfig> {
 }
 
 /** Of one host alone; should it be a reader, it says so at the first write. */
-const ASSUMED = { isWriter: true, timeline: 0, server: '' };
+const ASSUMED = { isWriter: true, timeline: 0, lsn: undefined, server: '' };
 
 interface Watched {
   readonly watch: HostWatch;
@@ -62,6 +63,7 @@ export class Writer {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #onNews: ((news: string) => void) | undefined;
   readonly #listeners = new Set<OnChange>();
+  #onHeard: OnHeard | undefined;
   #current: HostWatch | undefined;
   #timeline = 0;
   readonly #settled = Promise.withResolvers<void>();
@@ -92,6 +94,20 @@ export class Writer {
     return this.#current?.host;
   }
 
+  /** The highest that a writer was seen on; of one host alone 0. */
+  get timeline(): number {
+    return this.#timeline;
+  }
+
+  get watches(): readonly HostWatch[] {
+    return this.#hosts.map(({ watch }) => watch);
+  }
+
+  /** Calls back whenever a host has answered, or did not, what it was asked at a moment of the monotonic clock. */
+  onHeard(listener: OnHeard): void {
+    this.#onHeard = listener;
+  }
+
   /** Resolves when every host has been heard once, or did not answer. */
   get settled(): Promise<void> {
     return this.#settled.promise;
@@ -117,9 +133,9 @@ export class Writer {
     if (!this.#current) throw this.failure();
   }
 
-  /** Something went wrong with the writer: it is asked at once what it is. */
-  suspect(): void {
-    for (const watched of this.#hosts) this.#askIn(watched, 0);
+  /** Something went wrong with the writer, or with `host` alone: it is asked at once what it is. */
+  suspect(host?: HostWatch): void {
+    for (const watched of this.#hosts) if (!host || watched.watch === host) this.#askIn(watched, 0);
   }
 
   /** What to throw at whoever needs a writer now. */
@@ -131,6 +147,7 @@ export class Writer {
   close(): void {
     this.#closed = true;
     this.#listeners.clear();
+    this.#onHeard = undefined;
     for (const { watch, timer } of this.#hosts) {
       clearTimeout(timer);
       watch.close();
@@ -152,6 +169,7 @@ export class Writer {
     watched.isAsking = false;
     if (this.#closed) return watched.watch.close();
     this.#judge();
+    this.#onHeard?.(watched.watch, watched.askedAt);
     if (!this.#current) this.#askIn(watched, SEARCH_MS);
     else if (this.#hosts.length > 1) this.#askIn(watched, WATCH_MS);
   }

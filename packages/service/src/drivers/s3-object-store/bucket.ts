@@ -21,7 +21,7 @@ import {
 import { connectS3, type S3Access } from './client.ts';
 import { NotOfferedError } from './failures.ts';
 import { Hedge } from './hedge.ts';
-import { Requests } from './requests.ts';
+import { Requests, type S3Observer } from './requests.ts';
 
 /** Until the first byte of an answer. Far over what any store takes that is well. */
 const ANSWER_MS_MAX = 5_000;
@@ -39,6 +39,7 @@ export interface BucketOptions extends S3Access {
   /** Goes before every key, with a slash. */
   readonly prefix?: string | undefined;
   readonly clock: Clock;
+  readonly observer?: S3Observer | undefined;
 }
 
 export interface PutOptions extends WriteOptions {
@@ -70,15 +71,15 @@ export class Bucket {
   #hasConditions = true;
 
   constructor(options: BucketOptions) {
-    const { clock, bucket, prefix, endpoint, region } = options;
+    const { clock, bucket, prefix, endpoint, region, observer } = options;
     const { client, dropIdle } = connectS3(options);
     this.client = client;
     this.name = bucket;
     this.#clock = clock;
     this.#prefix = prefix === undefined ? '' : `${prefix}/`;
-    this.#hedge = new Hedge(clock);
+    this.#hedge = new Hedge(clock, observer?.onHedge);
     const where = `the bucket ${bucket} at ${endpoint ?? `AWS, region ${region}`}`;
-    this.requests = new Requests({ clock, where, onSilence: dropIdle });
+    this.requests = new Requests({ clock, where, onSilence: dropIdle, observer });
   }
 
   /** What every request says of its object. */

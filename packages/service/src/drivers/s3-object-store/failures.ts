@@ -1,4 +1,5 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
+import { BreakerOpenError } from '../../core/breaker.ts';
 import { InvariantError } from '../../core/invariant.ts';
 import {
   ObjectExistsError,
@@ -72,6 +73,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** What became of a request, by what the SDK threw. */
 export function outcomeOf(error: unknown): Outcome {
+  if (error instanceof BreakerOpenError) return 'refused';
   const name = error instanceof Error ? error.name : '';
   const known = OUTCOME_OF_CODE[name];
   if (known) return known;
@@ -80,6 +82,16 @@ export function outcomeOf(error: unknown): Outcome {
   const status = metadataOf(error).httpStatusCode;
   if (status === undefined) return 'again';
   return OUTCOME_OF_STATUS[status] ?? (status >= 500 ? 'again' : 'refused');
+}
+
+/**
+ * Whether the store is too ill to be asked at once again: it was silent, could not even be connected to in time, or
+ * answered 5xx. A refused or broken connection costs nobody time.
+ */
+export function isIllness(error: unknown): boolean {
+  if (error instanceof NoAnswerError || (error instanceof Error && error.name === 'TimeoutError')) return true;
+  const status = metadataOf(error).httpStatusCode ?? 0;
+  return status >= 500 && outcomeOf(error) === 'again';
 }
 
 /** What the port says to it. @param where names bucket and endpoint. */

@@ -1,5 +1,5 @@
+import { Allowance } from '../../core/allowance.ts';
 import type { Clock } from '../../core/clock.ts';
-import { Allowance } from './allowance.ts';
 
 /** Reads whose times are remembered: enough for a 95th percentile, few enough to follow a store that changes. */
 const READS_HELD = 200;
@@ -26,13 +26,15 @@ const EXTRA_HELD_MAX = 10;
  */
 export class Hedge {
   readonly #clock: Clock;
+  readonly #onExtra: (() => void) | undefined;
   readonly #extra = new Allowance({ share: EXTRA_SHARE_MAX, heldMax: EXTRA_HELD_MAX, held: 0 });
   readonly #readMs: number[] = [];
   #reads = 0;
   #waitMs: number | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onExtra?: () => void) {
     this.#clock = clock;
+    this.#onExtra = onExtra;
   }
 
   /**
@@ -78,7 +80,9 @@ export class Hedge {
       this.#waitMs === undefined
         ? undefined
         : setTimeout(() => {
-            if (this.#extra.spend()) begin();
+            if (!this.#extra.spend()) return;
+            this.#onExtra?.();
+            begin();
           }, this.#waitMs);
     begin();
     return promise;

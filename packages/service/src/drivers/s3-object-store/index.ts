@@ -11,6 +11,8 @@ import {
   type ObjectStat,
   type ObjectStore,
   OutOfSpaceError,
+  type PresignedPut,
+  type PresignedPutOptions,
   type StreamWriteOptions,
   type WriteOptions,
 } from '../../ports/object-store.ts';
@@ -19,6 +21,8 @@ import type { S3Access } from './client.ts';
 import { ObjectBodyStream } from './object-body.ts';
 import { PartSource } from './part-source.ts';
 import { PartUploads, partBytesFor } from './parts.ts';
+import { presignGet, presignPut } from './presign.ts';
+import type { S3Observer } from './requests.ts';
 
 /** Not DeleteObjects, which stores disagree on: some want a checksum that others refuse, and Google's has none. */
 const REMOVALS_AT_ONCE = 8;
@@ -31,6 +35,7 @@ export interface S3ObjectStoreOptions extends S3Access {
   /** Goes before every key: several stores can share a bucket. */
   readonly prefix?: string | undefined;
   readonly clock?: Clock;
+  readonly observer?: S3Observer | undefined;
 }
 
 /**
@@ -121,6 +126,14 @@ class S3ObjectStore implements ObjectStore {
   async *list(prefix: string): AsyncGenerator<ObjectStat & { readonly key: string }> {
     invariant(isObjectPrefix(prefix), `not the beginning of an object key: ${JSON.stringify(prefix)}`);
     yield* this.#bucket.list(prefix);
+  }
+
+  async presignPut(key: string, options: PresignedPutOptions): Promise<PresignedPut> {
+    return presignPut(this.#bucket, checked(key), options);
+  }
+
+  async presignGet(key: string, { secondsMax }: { readonly secondsMax: number }): Promise<string> {
+    return presignGet(this.#bucket, checked(key), secondsMax);
   }
 
   async sweepUnfinished(idleMsMin: number): Promise<number> {

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Allowance } from '../../core/allowance.ts';
 import { backoffMs } from '../../core/backoff.ts';
+import { Breaker, type BreakerState } from '../../core/breaker.ts';
 import type { Clock } from '../../core/clock.ts';
-import { Allowance } from './allowance.ts';
-import { failureOf, NoAnswerError, outcomeOf } from './failures.ts';
+import { failureOf, isIllness, NoAnswerError, outcomeOf } from './failures.ts';
 
 const TRIES_MAX = 3;
 const BACKOFF = { baseMs: 100, capMs: 1_000 };
@@ -27,15 +28,29 @@ interface RequestsDeps {
   readonly where: string;
   /** Called when the store is silent: connections that are kept may lead nowhere. */
   readonly onSilence: () => void;
+  readonly observer?: S3Observer | undefined;
 }
 
-/** Sends requests within their time, again where that may help, and turns failures into the port's. */
+/** Told what the driver does beyond what it is asked for. */
+export interface S3Observer {
+  readonly onRetry: () => void;
+  readonly onHedge: () => void;
+  readonly onBreaker: (state: BreakerState) => void;
+}
+
+/**
+ * Sends requests within their time, again where that may help, and turns failures into the port's. While the store
+ * answers nothing they fail at once.
+ */
 export class Requests {
   readonly #deps: RequestsDeps;
   readonly #retries = new Allowance({ share: RETRY_SHARE_MAX, heldMax: RETRIES_HELD_MAX, held: RETRIES_HELD_MAX });
 
+  readonly #breaker: Breaker;
+
   constructor(deps: RequestsDeps) {
     this.#deps = deps;
+    this.#breaker = new Breaker({ clock: deps.clock, what: 'the store', onChange: deps.observer?.onBreaker });
   }
 
   /**
@@ -57,15 +72,16 @@ export class Requests {
     { triesMax = TRIES_MAX, signal }: Pick<RequestOptions, 'triesMax' | 'signal'>,
     start: () => Promise<Answer>,
   ): Promise<Answer> {
-    const { clock, where } = this.#deps;
+    const { clock, where, observer } = this.#deps;
     this.#retries.earn();
     for (let tries = 1; ; tries += 1) {
       try {
-        return await start();
+        return await this.#breaker.run(start, (error) => !signal?.aborted && isIllness(error));
       } catch (error) {
         signal?.throwIfAborted();
         const mayPass = outcomeOf(error) === 'again' && tries < triesMax;
         if (!mayPass || !this.#retries.spend()) throw failureOf(error, key, where);
+        observer?.onRetry();
       }
       await pause(backoffMs(tries, BACKOFF, clock.random()));
       signal?.throwIfAborted();

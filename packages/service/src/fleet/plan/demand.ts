@@ -1,6 +1,9 @@
+import { LANES } from '../../jobs/index.ts';
 import type { Trace } from './trace.ts';
 
-/** How much work a trace brings in any stretch of time, by sums over its beginning. */
+const BATCH = LANES.indexOf('batch');
+
+/** How much work that somebody waits for a trace brings in any stretch of time, by sums over its beginning. */
 export class Demand {
   readonly #trace: Trace;
   /** Work of the jobs before each. */
@@ -10,11 +13,12 @@ export class Demand {
     this.#trace = trace;
     this.#before = new Float64Array(trace.at.length + 1);
     for (let job = 0; job < trace.at.length; job += 1) {
-      this.#before[job + 1] = (this.#before[job] ?? 0) + (trace.workSeconds[job] ?? 0);
+      this.#before[job + 1] =
+        (this.#before[job] ?? 0) + (trace.lane[job] === BATCH ? 0 : (trace.workSeconds[job] ?? 0));
     }
   }
 
-  /** Seconds of work that arrive at or after `fromSeconds` and before `toSeconds`. */
+  /** Seconds of such work, all lanes but `batch`, that arrive at or after `fromSeconds` and before `toSeconds`. */
   workSecondsBetween(fromSeconds: number, toSeconds: number): number {
     return (this.#before[this.#jobsBefore(toSeconds)] ?? 0) - (this.#before[this.#jobsBefore(fromSeconds)] ?? 0);
   }

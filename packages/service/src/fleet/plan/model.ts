@@ -1,15 +1,15 @@
 import type { Lane } from '../../jobs/index.ts';
+import { SCALING_POLICY_DEFAULT } from '../policy.ts';
+import { UPKEEP, type Upkeep } from '../upkeep.ts';
 
 /** What the simulator takes for given. Every constant has its source, and an option of `safelight plan` to replace it. */
-export interface PlanModel {
+export interface PlanModel extends Upkeep {
   readonly workersPerMachine: number;
   /** From ordering a machine to its first claim. */
   readonly startSeconds: number;
   readonly costPerMachineHour: number;
   /** Jobs that the database can hand out and end per second, all nodes together. */
   readonly claimsPerSecond: number;
-  /** What the upkeep of a machine takes of these: reaping, tending, renewing, its heartbeat. In jobs per second. */
-  readonly tendingPerMachine: number;
   /** Connections that the database grants in all. */
   readonly connectionsMax: number;
   readonly connectionsPerMachine: number;
@@ -33,10 +33,8 @@ export const PLAN_MODEL_DEFAULT: PlanModel = {
   startSeconds: 60,
   // Two virtual CPUs of a cloud, on demand, in dollars.
   costPerMachineHour: 0.085,
-  // bench/queue.ts: claim and completion singly, PostgreSQL on 2 loaded cores (docs/PERFORMANCE.md).
-  claimsPerSecond: 760,
-  // bench/plan-model.ts: what a machine does each second, reaping and tending above all, against claim and completion.
-  tendingPerMachine: 2,
+  claimsPerSecond: SCALING_POLICY_DEFAULT.claimsPerSecondMax,
+  ...UPKEEP,
   // The most that Amazon RDS and Aurora grant unasked: LEAST(memory / 9531392, 5000).
   connectionsMax: 5_000,
   // The default of SAFELIGHT_DATABASE_CONNECTIONS; a pooler such as PgBouncer divides it.

@@ -1,5 +1,6 @@
 import { LANES } from '../../jobs/index.ts';
 import { decideFixed, SCALING_POLICY_DEFAULT } from '../policy.ts';
+import { upkeepOf } from '../upkeep.ts';
 import type { PlanModel, Resource } from './model.ts';
 import { seededRandom } from './random.ts';
 import { simulate } from './simulate.ts';
@@ -48,14 +49,14 @@ function pointOf(model: PlanModel, workSeconds: number, machines: number): Scali
     jobsPerSecond,
     jobsPerSecondAndMachine: jobsPerSecond / machines,
     shareOfIdeal,
-    upkeepShare: Math.min(1, (connected * model.tendingPerMachine) / model.claimsPerSecond),
+    upkeepShare: Math.min(1, upkeepOf(model, connected) / model.claimsPerSecond),
     limitedBy: shareOfIdeal >= IDEAL_SHARE_MIN ? null : scarcest(model, machines, connected, jobsPerSecond),
   };
 }
 
 function scarcest(model: PlanModel, machines: number, connected: number, jobsPerSecond: number) {
   const shares = [
-    ['claims', jobsPerSecond / Math.max(model.claimsPerSecond - connected * model.tendingPerMachine, 1)],
+    ['claims', jobsPerSecond / Math.max(model.claimsPerSecond - upkeepOf(model, connected), 1)],
     ['storeWrites', (jobsPerSecond * model.writesPerJob) / model.storeWritesPerSecond],
     ['network', (jobsPerSecond * model.bytesPerJob) / (connected * model.networkBytesPerSecond)],
   ] as const;

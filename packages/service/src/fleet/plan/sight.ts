@@ -1,4 +1,5 @@
 import type { Observations } from '../policy.ts';
+import { upkeepOf } from '../upkeep.ts';
 import type { FairQueue } from './fair-queue.ts';
 import type { Machines } from './machines.ts';
 import type { PlanModel } from './model.ts';
@@ -9,6 +10,7 @@ const WINDOW_SECONDS = 60;
 interface Moment {
   readonly at: number;
   readonly workArrived: number;
+  readonly workArrivedBatch: number;
   readonly busySeconds: number;
   readonly readySeconds: number;
 }
@@ -16,7 +18,7 @@ interface Moment {
 /** What the scaler sees of a simulated fleet: what the scaler role measures, and no more. */
 export class Sight {
   readonly #model: PlanModel;
-  readonly #moments: Moment[] = [{ at: 0, workArrived: 0, busySeconds: 0, readySeconds: 0 }];
+  readonly #moments: Moment[] = [{ at: 0, workArrived: 0, workArrivedBatch: 0, busySeconds: 0, readySeconds: 0 }];
   #upAt = Number.NEGATIVE_INFINITY;
   #downAt = Number.NEGATIVE_INFINITY;
 
@@ -37,11 +39,13 @@ export class Sight {
     const readySeconds = moment.readySeconds - before.readySeconds;
     const { workersPerMachine, connectionsPerMachine, connectionsMax, costPerMachineHour } = this.#model;
     const { starting, ready, draining } = machines.counts;
+    const paid = Math.max(1, machines.paid);
     return {
       workSecondsQueued: queue.workSeconds(),
       jobsQueued: queue.size,
       waitSecondsOldest: queue.oldestSeconds(moment.at),
       workSecondsArriving: (moment.workArrived - before.workArrived) / seconds,
+      workSecondsArrivingBatch: (moment.workArrivedBatch - before.workArrivedBatch) / seconds,
       workSecondsPerSecond: 1,
       workersReady: (ready + machinesUnseen) * workersPerMachine,
       workersStarting: starting * workersPerMachine,
@@ -52,6 +56,7 @@ export class Sight {
       databaseConnectionsUsed: (ready + draining) * connectionsPerMachine,
       databaseConnectionsMax: connectionsMax,
       connectionsPerWorker: connectionsPerMachine / workersPerMachine,
+      claimsPerWorker: upkeepOf(this.#model, paid) / paid / workersPerMachine,
       secondsSinceUp: moment.at - this.#upAt,
       secondsSinceDown: moment.at - this.#downAt,
     };

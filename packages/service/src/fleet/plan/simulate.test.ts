@@ -13,7 +13,8 @@ const UNLIMITED: PlanModel = {
   ...PLAN_MODEL_DEFAULT,
   workersPerMachine: 1,
   claimsPerSecond: Number.POSITIVE_INFINITY,
-  tendingPerMachine: 0,
+  claimsPerTending: 0,
+  upkeepPerMachine: 0,
   storeWritesPerSecond: Number.POSITIVE_INFINITY,
   networkBytesPerSecond: Number.POSITIVE_INFINITY,
   wakeSeconds: 0,
@@ -138,8 +139,47 @@ describe('a crowd of twenty times as many within a minute', () => {
   });
 });
 
+describe('an import of what two hours bring, within a minute', () => {
+  const trace = makeTrace('bulk-import', { perSecond: 5, workSeconds: 0.2, seed: 1 });
+  const plan = { trace, model: PLAN_MODEL_DEFAULT, policies: PLAN_POLICIES };
+  const [drain, cpu, still] = planFleet({ ...plan, policy: { ...SCALING_POLICY_DEFAULT, workersMax: 400 } });
+
+  it('is done within its objective by fewer machine-hours than under a CPU threshold, and nobody else waits', () => {
+    expect(drain?.waits.batch?.lateShare).toBe(0);
+    expect(drain?.waits.normal?.p95Seconds).toBeLessThan(1);
+    expect(drain?.cost).toBeLessThan((cpu?.cost ?? 0) / 2);
+    expect(drain?.cost).toBeLessThan(still?.cost ?? 0);
+  });
+
+  it('is done sooner where less patience is told, for more money', () => {
+    const hasty = { ...SCALING_POLICY_DEFAULT.waitSecondsObjective, batch: 600 };
+    const policy = { ...SCALING_POLICY_DEFAULT, workersMax: 400, waitSecondsObjective: hasty };
+    const [sooner] = planFleet({ ...plan, policies: ['drain-time'], policy });
+    expect(sooner?.waits.batch?.maxSeconds).toBeLessThan(600);
+    expect(sooner?.cost).toBeGreaterThan(drain?.cost ?? 0);
+  });
+});
+
+it('a crowd of small pictures gets as many machines as the database can keep busy, and is served sooner so', () => {
+  const trace = makeTrace('flash-crowd', { perSecond: 10, workSeconds: 0.1, seed: 1 });
+  const served = (claimsPerSecondMax: number) => {
+    const policy = { ...SCALING_POLICY_DEFAULT, workersMax: 400, claimsPerSecondMax };
+    return planFleet({ trace, model: PLAN_MODEL_DEFAULT, policy, policies: ['drain-time'] })[0];
+  };
+  const [bounded, unbounded] = [served(PLAN_MODEL_DEFAULT.claimsPerSecond), served(Number.POSITIVE_INFINITY)];
+  expect(bounded?.machinesMax).toBeLessThan((unbounded?.machinesMax ?? 0) / 2);
+  expect(bounded?.waits.normal?.p95Seconds).toBeLessThan(unbounded?.waits.normal?.p95Seconds ?? 0);
+  expect(bounded?.resources.claims.exhaustedAtSeconds).not.toBeNull();
+});
+
 it('a line of growing fleets bends where what they share is used up', () => {
-  const model = { ...PLAN_MODEL_DEFAULT, claimsPerSecond: 2_000, tendingPerMachine: 0, storeWritesPerSecond: 1e6 };
+  const model = {
+    ...PLAN_MODEL_DEFAULT,
+    claimsPerSecond: 2_000,
+    claimsPerTending: 0,
+    upkeepPerMachine: 0,
+    storeWritesPerSecond: 1e6,
+  };
   const points = scalingCurve(model, 0.2, [10, 100, 400, 1_000]);
   expect(points.map(({ limitedBy }) => limitedBy)).toEqual([null, null, 'claims', 'claims']);
   expect(points[0]?.shareOfIdeal).toBeGreaterThan(0.95);

@@ -2,13 +2,15 @@ import { MinHeap } from '../../core/min-heap.ts';
 import {
   afterExpiry,
   CLAIM_JOBS_MAX,
+  LANES,
   LEASE_MS,
   type Misfortunes,
-  REAP_EVERY_MS,
   RENEW_EVERY_MS,
+  reapDelayMs,
 } from '../../jobs/index.ts';
 import { GONE_MS } from '../model.ts';
 import type { Decide, ScalingPolicy } from '../policy.ts';
+import { upkeepOf } from '../upkeep.ts';
 import { Capacity, Usage } from './capacity.ts';
 import { Demand } from './demand.ts';
 import { FairQueue } from './fair-queue.ts';
@@ -40,6 +42,8 @@ type Due =
 const UNHURT: Misfortunes = { attempts: 0, crashes: 0, expiries: 0, solitary: false };
 /** A fleet that cannot do what came is not watched for ever: as long again as the trace, and an hour. */
 const AFTER_SECONDS = 3_600;
+/** The chance that gives a mean. */
+const MEAN = 0.5;
 const COMPARE_SECONDS = { min: 1, max: 30 } as const;
 
 /**
@@ -66,6 +70,7 @@ class Simulation {
   #now = 0;
   #next = 0;
   #workArrived = 0;
+  #workArrivedBatch = 0;
   #machinesUnseen = 0;
   #jobsDead = 0;
 
@@ -110,7 +115,7 @@ class Simulation {
   /** Every machine looks after the queue, whether it has work or not. */
   #tend(): void {
     const { starting, ready, draining } = this.#machines.counts;
-    this.#claims.burden((starting + ready + draining) * this.#plan.model.tendingPerMachine);
+    this.#claims.burden(upkeepOf(this.#plan.model, starting + ready + draining));
   }
 
   /** Machines without a connection to the database are of no use. */
@@ -134,6 +139,7 @@ class Simulation {
     const work = trace.workSeconds[job] ?? 0;
     this.#next += 1;
     this.#workArrived += work;
+    if (LANES[trace.lane[job] ?? 0] === 'batch') this.#workArrivedBatch += work;
     this.#tally.arrived(this.#now, work);
     this.#queue.put(job, this.#now);
   }
@@ -196,13 +202,15 @@ class Simulation {
     else this.#queue.giveBack(job, this.#now);
   }
 
-  /** Nobody renews the leases any more; who reaps comes by at whole times. */
+  /** Nobody renews the leases any more; those who are left look for them at the pace of the fleet that they believe in. */
   #lose(): void {
     const before = this.#machines.counts.ready;
-    for (const { job, claimedAt } of this.#machines.lose(this.#plan.trace.loss?.share ?? 0)) {
+    const runs = this.#machines.lose(this.#plan.trace.loss?.share ?? 0);
+    const left = Math.max(1, this.#machines.counts.ready);
+    const reapEvery = reapDelayMs(before, MEAN) / left / 1_000;
+    for (const { job, claimedAt } of runs) {
       const renewals = Math.floor(((this.#now - claimedAt) * 1_000) / RENEW_EVERY_MS);
       const expiresAt = claimedAt + (renewals * RENEW_EVERY_MS + LEASE_MS) / 1_000;
-      const reapEvery = REAP_EVERY_MS / 1_000;
       this.#due.push(Math.ceil(expiresAt / reapEvery) * reapEvery, { kind: 'expire', job });
     }
     const count = before - this.#machines.counts.ready;
@@ -213,11 +221,18 @@ class Simulation {
   #decide(): void {
     const { decide, policy, model } = this.#plan;
     const { busySeconds, readySeconds } = this.#tally;
-    const moment = { at: this.#now, workArrived: this.#workArrived, busySeconds, readySeconds };
+    const moment = {
+      at: this.#now,
+      workArrived: this.#workArrived,
+      workArrivedBatch: this.#workArrivedBatch,
+      busySeconds,
+      readySeconds,
+    };
     const seen = this.#sight.observe(moment, this.#queue, this.#machines, this.#machinesUnseen);
     const decision = decide(seen, policy);
-    const isCut = decision.cutBy.includes('database_connections') && decision.workers < policy.workersMax;
-    if (isCut) this.#exhaust('connections');
+    const [tightest] = decision.cutBy.filter((bound) => bound !== 'min');
+    if (tightest === 'database_connections') this.#exhaust('connections');
+    if (tightest === 'queue_claims') this.#exhaust('claims');
     const { starting, ready } = this.#machines.counts;
     const now = starting + ready + this.#machinesUnseen;
     const wanted = Math.ceil(decision.workers / model.workersPerMachine);
@@ -300,9 +315,15 @@ class Simulation {
     return {
       workers: { peakShare: Math.min(1, busiest), exhaustedAtSeconds: at('workers') },
       connections: { peakShare: connections, exhaustedAtSeconds: at('connections') },
-      claims: this.#claims.use(),
+      claims: withEarliest(this.#claims.use(), at('claims')),
       storeWrites: this.#storeWrites.use(),
       network: this.#network.use(),
     };
   }
+}
+
+/** Exhausted by its own figures, or because the scaler ordered no more for its sake. */
+function withEarliest(use: ResourceUse, atSeconds: number | null): ResourceUse {
+  const times = [use.exhaustedAtSeconds, atSeconds].filter((time) => time !== null);
+  return { ...use, exhaustedAtSeconds: times.length > 0 ? Math.min(...times) : null };
 }

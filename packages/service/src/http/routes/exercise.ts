@@ -1,7 +1,8 @@
+import { ORIGINAL_PRESET, PRESETS } from '@safelight/contract';
 import type { FastifyRequest } from 'fastify';
 import { baseUrl, type HttpContext } from '../context.ts';
 import { ProblemError } from '../problem.ts';
-import { imageUrls } from '../urls.ts';
+import { imageUrls, linksOf } from '../urls.ts';
 
 /** `POST /`: the exercise's own contract, for the public tenant, without a key. */
 export function exerciseHandlers(context: HttpContext) {
@@ -19,12 +20,13 @@ export function exerciseHandlers(context: HttpContext) {
           detail: 'Send multipart/form-data with a file in the field `image`.',
         });
       }
+      await context.rates.admit(request, tenant);
       const principal = { tenantId: tenant.tenantId, actor: 'public', scopes: ['images:write' as const] };
       const image = await uploads.accept(request, { tenant, principal });
-      return reply
-        .code(202)
-        .header('cache-control', 'no-store')
-        .send(imageUrls(baseUrl(context, request), tenant, image.imageId));
+      const urls = imageUrls(linksOf(baseUrl(context, request), tenant, image, context.clock.now()));
+      // As many as the exercise names, whatever presets the tenant has besides.
+      const named = [ORIGINAL_PRESET, ...Object.keys(PRESETS)].map((name) => [name, urls[name]]);
+      return reply.code(202).header('cache-control', 'no-store').send(Object.fromEntries(named));
     },
   };
 }

@@ -1,10 +1,10 @@
 import { type Explanation, ROUTES } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
-import type { Delivery } from '../../images/index.ts';
+import { type Delivery, findDelivery } from '../../images/index.ts';
 import { explainRendition, foreseePyramid } from '../../renditions/index.ts';
-import type { HttpContext } from '../context.ts';
-import { existing } from '../existing.ts';
+import type { Tenant } from '../../tenants/index.ts';
+import { type HttpContext, tenantOf } from '../context.ts';
 import { ProblemError } from '../problem.ts';
 import { queryOf, readRequested } from '../requested.ts';
 import { versionOf } from '../urls.ts';
@@ -13,9 +13,10 @@ import { versionOf } from '../urls.ts';
 export function explainHandlers(context: HttpContext) {
   return {
     explainRendition: async (request: FastifyRequest, reply: FastifyReply): Promise<Explanation> => {
-      const { tenantId } = await context.auth.principal(request, ROUTES.explainRendition.scope);
+      const principal = await context.auth.principal(request, ROUTES.explainRendition.scope);
+      const tenant = await tenantOf(context, principal);
       const { id } = request.params as { id: string };
-      return explain(context, reply, { tenantId, imageId: id }, queryOf(request.raw.url));
+      return explain(context, request, reply, { tenant, imageId: id, query: queryOf(request.raw.url) });
     },
   };
 }
@@ -36,7 +37,7 @@ export async function explainDelivery(
   const tenant = await context.auth.tenant(address.tenant);
   if (tenant?.tenantId !== tenantId) throw new ProblemError('image_not_found');
   const parts = partsOf(request).filter((part) => part !== EXPLAIN && !part.startsWith('s='));
-  return explain(context, reply, { tenantId, imageId: address.image }, parts.join('&'));
+  return explain(context, request, reply, { tenant, imageId: address.image, query: parts.join('&') });
 }
 
 const EXPLAIN = 'explain=1';
@@ -47,19 +48,24 @@ function partsOf(request: FastifyRequest): string[] {
 
 async function explain(
   context: HttpContext,
+  request: FastifyRequest,
   reply: FastifyReply,
-  { tenantId, imageId }: { readonly tenantId: string; readonly imageId: string },
-  query: string,
+  { tenant, imageId, query }: { readonly tenant: Tenant; readonly imageId: string; readonly query: string },
 ): Promise<Explanation> {
   if (!isId('image', imageId)) throw new ProblemError('image_not_found');
-  const { asked, transformation } = readRequested(query);
-  const delivery = existing(await context.deliveries.look(tenantId, imageId, transformation));
+  const { tenantId } = tenant;
+  const { asked, transformation } = readRequested(query, tenant);
+  const { delivery, pyramid } = await context.positions.look(request, reply, async (reads) => {
+    const lookup = await findDelivery(reads, tenantId, imageId, transformation);
+    if (lookup.state !== 'found') return lookup;
+    const { source, originalId } = lookup.value;
+    const pyramid = await reads.asTenant(tenantId, (tx) =>
+      foreseePyramid(tx, { tenantId, originalId }, source, [asked]),
+    );
+    return { state: 'found', value: { delivery: lookup.value, pyramid } };
+  });
   reply.header('cache-control', 'no-store');
-  const { source, originalId } = delivery;
-  const pyramid = await context.database.asTenant(tenantId, (tx) =>
-    foreseePyramid(tx, { tenantId, originalId }, source, [asked]),
-  );
-  return explanationOf(delivery, transformation, explainRendition(source, asked, pyramid));
+  return explanationOf(delivery, transformation, explainRendition(delivery.source, asked, pyramid));
 }
 
 function explanationOf(

@@ -11,12 +11,18 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isId } from '../../core/ids.ts';
 import { ObjectMissingError } from '../../ports/object-store.ts';
 import type { Tenant } from '../../tenants/index.ts';
+import { type Access, accessLeftMs, NO_ACCESS, opens } from '../access.ts';
+import { admitDelivery } from '../admit-delivery.ts';
 import { cacheControl } from '../cache-control.ts';
 import { baseUrl, type HttpContext } from '../context.ts';
+import { addVary, allowOrigin } from '../cors.ts';
 import { sendObject } from '../deliver.ts';
 import { findRendition } from '../find-rendition.ts';
 import { problemOfMissing } from '../missing.ts';
 import { ProblemError } from '../problem.ts';
+import { seenBy } from '../seen-deliveries.ts';
+import { iiifAccess } from '../signed.ts';
+import { refuseDelivery, refuseFeature, refuseTransformation } from '../standing.ts';
 
 interface ImageParams {
   readonly image: string;
@@ -30,16 +36,18 @@ interface PathParams extends ImageParams {
 }
 
 interface Served {
+  readonly tenant: Tenant;
   readonly tenantId: string;
   readonly imageId: string;
   readonly source: IiifSource;
   readonly access: Exclude<Tenant['iiif'], 'off'>;
+  readonly isPrivate: boolean;
+  /** What the request lets its sender see. */
+  readonly opened: Access;
 }
 
 /** Large enough that a screen takes few, small enough that one is made within a moment. */
 const TILE_SIDE = 512;
-/** As of every URL that names no version. */
-const CACHING = cacheControl({ scope: 'public', isVersioned: false });
 const LEVELS = { tiles: 'level0', open: 'level2' } as const;
 
 /** `/iiif/3/{image}/…`: the IIIF Image API 3.0, for the tenants that serve it. */
@@ -48,8 +56,11 @@ export function iiifHandlers(context: HttpContext) {
     (answer: (request: FastifyRequest, reply: FastifyReply, served: Served) => Promise<FastifyReply> | FastifyReply) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
       reply.header('access-control-allow-origin', '*');
-      const served = await findServed(context, (request.params as ImageParams).image);
+      // Until it is known whose the image is.
+      const served = await findServed(context, request, (request.params as ImageParams).image);
       try {
+        reply.removeHeader('access-control-allow-origin');
+        allowOrigin(request, reply, served.tenant);
         return await answer(request, reply, served);
       } catch (error) {
         throw error instanceof ObjectMissingError ? await problemOfMissing(context, served) : error;
@@ -57,7 +68,7 @@ export function iiifHandlers(context: HttpContext) {
     };
   return {
     iiifBase: handle((request, reply, served) =>
-      reply.header('cache-control', CACHING).redirect(`${idOf(context, request, served)}/info.json`, 303),
+      reply.header('cache-control', cachingOf(served)).redirect(`${idOf(context, request, served)}/info.json`, 303),
     ),
     iiifInfo: handle((request, reply, served) => sendInfo(context, request, reply, served)),
     iiifImage: handle((request, reply, served) => sendImage(context, request, reply, served)),
@@ -65,14 +76,23 @@ export function iiifHandlers(context: HttpContext) {
 }
 
 /** @throws ProblemError in the same words for an image that does not exist and for one that is not served this way. */
-async function findServed(context: HttpContext, imageId: string): Promise<Served> {
+async function findServed(context: HttpContext, request: FastifyRequest, imageId: string): Promise<Served> {
   if (!isId('image', imageId)) throw new ProblemError('image_not_found');
   const facts = await context.iiifImages.find(imageId);
   const tenant = facts && (await context.auth.tenant(facts.tenantId));
   if (!facts || !tenant || tenant.iiif === 'off') throw new ProblemError('image_not_found');
-  const { tenantId, source } = facts;
+  const { tenantId, source, isPrivate } = facts;
+  const opened = isPrivate ? iiifAccess(context.clock, tenant, request) : NO_ACCESS;
+  if (isPrivate && !opens(opened, imageId)) {
+    // As long as the same answer takes for one that never was.
+    await context.iiifImages.look(imageId);
+    throw new ProblemError('image_not_found');
+  }
+  refuseDelivery(tenant);
+  refuseFeature(tenant, 'iiif');
+  await admitDelivery(context, request, tenant);
   if (!source) throw new ProblemError('image_gone');
-  return { tenantId, imageId, source, access: tenant.iiif };
+  return { tenant, tenantId, imageId, source, access: tenant.iiif, isPrivate, opened };
 }
 
 function sendInfo(context: HttpContext, request: FastifyRequest, reply: FastifyReply, served: Served): FastifyReply {
@@ -80,10 +100,10 @@ function sendInfo(context: HttpContext, request: FastifyRequest, reply: FastifyR
   const { width, height } = source;
   const id = idOf(context, request, served);
   const wantsLinkedData = /\bapplication\/ld\+json\b/i.test(request.headers.accept ?? '');
+  addVary(reply, ['accept']);
   return reply
     .headers({
-      'cache-control': CACHING,
-      vary: 'accept',
+      'cache-control': cachingOf(served),
       link: profileLink(access),
       'access-control-expose-headers': 'link, x-request-id',
       'content-type': wantsLinkedData ? `application/ld+json;profile="${IIIF_CONTEXT}"` : 'application/json',
@@ -97,13 +117,14 @@ async function sendImage(
   reply: FastifyReply,
   served: Served,
 ): Promise<FastifyReply> {
-  const { tenantId, imageId, access } = served;
+  const { tenantId, imageId, access, opened } = served;
   const image = readPath(request.params as PathParams, served);
+  refuseTransformation(served.tenant, image.transformation);
   const transformation = canonicalTransformation(image.transformation);
-  const found = await findRendition(context, reply, { tenantId, imageId, transformation });
+  const found = await findRendition(seenBy(context, opened), reply, { tenantId, imageId, transformation });
   const canonical = `${idOf(context, request, served)}/${image.canonical}`;
   reply.header('link', `<${canonical}>;rel="canonical", ${profileLink(access)}`);
-  return sendObject(context, request, reply, found, CACHING);
+  return sendObject(context, request, reply, found, { scope: 'public', isVersioned: false, access: opened });
 }
 
 /** @throws ProblemError that names the first parameter which is wrong, or says that the tenant serves listed ones alone. */
@@ -118,6 +139,11 @@ function readPath({ region, size, rotation, file }: PathParams, { source, access
   }
   if (access === 'tiles' && !isIiifTile(parsed.image, source, TILE_SIDE)) throw new ProblemError('iiif_not_listed');
   return parsed.image;
+}
+
+/** As of every URL that names no version. */
+function cachingOf({ isPrivate, opened }: Served): string {
+  return cacheControl({ scope: isPrivate ? 'private' : 'public', isVersioned: false, leftMs: accessLeftMs(opened) });
 }
 
 function profileLink(access: Served['access']): string {

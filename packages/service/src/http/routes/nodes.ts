@@ -6,7 +6,7 @@ import type { HttpContext } from '../context.ts';
 import { ProblemError } from '../problem.ts';
 
 /** `/v1/admin/nodes`. */
-export function nodeHandlers({ auth, database }: HttpContext) {
+export function nodeHandlers({ auth, positions }: HttpContext) {
   return {
     listNodes: async (request: FastifyRequest, reply: FastifyReply) => {
       await auth.principal(request, ROUTES.listNodes.scope);
@@ -15,7 +15,7 @@ export function nodeHandlers({ auth, database }: HttpContext) {
         throw new ProblemError('request_invalid', { detail: 'after: is no cursor of this list.' });
       }
       // One more than asked for tells whether there is a next page.
-      const found = await listNodes(database, { after, limit: limit + 1 });
+      const found = await listNodes(positions.reads(request, reply), { after, limit: limit + 1 });
       const nodes = found.slice(0, limit);
       const page: NodePage = {
         nodes: nodes.map(toResource),

@@ -8,17 +8,18 @@ import { ProblemError } from '../problem.ts';
 const METRIC_AGE_SECONDS_MAX = 60;
 
 /** `/v1/admin/scaling`. */
-export function scalingHandlers({ auth, database }: HttpContext) {
+export function scalingHandlers({ auth, database, positions }: HttpContext) {
   return {
     getScaling: async (request: FastifyRequest, reply: FastifyReply) => {
       await auth.principal(request, ROUTES.getScaling.scope);
       const { limit, before, changes } = ROUTES.getScaling.query.parse(request.query);
       // One more than asked for tells whether there is a next page.
       const page = { before: before === undefined ? undefined : Number(before), limit: limit + 1 };
+      const reads = positions.reads(request, reply);
       const [leader, found, [newest]] = await Promise.all([
-        readScalerLeader(database),
-        listDecisions(database, { ...page, changesOnly: changes === 'true' }),
-        listDecisions(database, { limit: 1 }),
+        readScalerLeader(reads),
+        listDecisions(reads, { ...page, changesOnly: changes === 'true' }),
+        listDecisions(reads, { limit: 1 }),
       ]);
       const decisions = found.slice(0, limit);
       const answer: Scaling = {

@@ -2,9 +2,8 @@ import type { readinessSchema } from '@safelight/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { HttpContext } from '../context.ts';
-import { ProblemError } from '../problem.ts';
 
-/** Health, readiness, metrics, and the session of the loopback page. */
+/** Health, readiness and metrics. */
 export function systemHandlers(context: HttpContext) {
   const startedAt = context.clock.monotonic();
   return {
@@ -20,24 +19,13 @@ export function systemHandlers(context: HttpContext) {
         .send(body);
     },
     metrics: async (_request: FastifyRequest, reply: FastifyReply) => {
-      const { registry, waiters, deliveryCacheBytes } = context.metrics;
+      const { registry, waiters, deliveryCacheBytes, databaseWaiting } = context.metrics;
       // The look behind readiness sets the figures of the queue.
       await context.readiness();
       waiters.set(context.waiters.count);
+      databaseWaiting.set(context.database.counts().waiting);
       deliveryCacheBytes.set(context.objects.size);
       return reply.type(registry.contentType).send(await registry.metrics());
-    },
-    session: async (request: FastifyRequest, reply: FastifyReply) => {
-      const { session, version, limits } = context;
-      if (session.tenant === undefined) {
-        throw new ProblemError('route_not_found', { detail: 'No tenant is public here.' });
-      }
-      session.guard(request);
-      session.open(reply);
-      const { uploadBytesMax, pixelsMax } = limits;
-      return reply
-        .header('cache-control', 'no-store')
-        .send({ tenant: session.tenant, version, uploadBytesMax, pixelsMax });
     },
   };
 }

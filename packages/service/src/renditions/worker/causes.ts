@@ -20,8 +20,9 @@ export class CauseError extends Error {
 /** What an error of the library means, in one line; `otherwise` is the code when its words are not known. */
 export function causeOf(error: unknown, otherwise: Cause['code']): Cause {
   if (error instanceof CauseError) return error.cause;
-  const message = plainMessage(error);
-  return { code: CODES.find(({ pattern }) => pattern.test(message))?.code ?? otherwise, message };
+  // The system's own word stands below the library's: `write error`, and then `No space left on device`.
+  const code = CODES.find(({ pattern }) => pattern.test(String(error)))?.code ?? otherwise;
+  return { code, message: plainMessage(error) };
 }
 
 /** The first telling line of the library's message, without the paths of files that mean nothing to its reader. */

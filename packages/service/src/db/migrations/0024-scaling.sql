@@ -1,2 +1,0 @@
--- compatible: nothing changes yet
-SELECT 1;

@@ -1,0 +1,102 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../db/database.ts';
+import { advanceDeletion, listDeleting, RetentionSweep } from '../erasure/index.ts';
+import { holdJobs, releaseHeldJobs } from '../jobs/index.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { listNotActive } from '../tenants/index.ts';
+
+export interface TenantKeeperDeps {
+  readonly database: Database;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How often it looks, in milliseconds; a second if absent. */
+  readonly everyMs?: number;
+  /** See `advanceDeletion`; as long as a statement may run, if absent. */
+  readonly settleMs?: number;
+}
+
+export interface TenantKeeper {
+  stop(): Promise<void>;
+}
+
+const KEEP_EVERY_MS = 1_000;
+/** As long as the longest statement: whatever began before the mark has ended by then. */
+const SETTLE_MS = 30_000;
+const RETENTION_EVERY_MS = 10 * 60 * 1000;
+
+/**
+ * Does in the background what a tenant's status asks for: holds the jobs of who is suspended, releases those of who was
+ * resumed, removes what a deleted one had, and deletes images beyond their retention. Everything is read from the
+ * database, in bounded batches, so any number of nodes may do it and each may die at any time.
+ */
+export function startTenantKeeper(deps: TenantKeeperDeps): TenantKeeper {
+  const { log, everyMs = KEEP_EVERY_MS } = deps;
+  const ending = new AbortController();
+  const jobs = new HeldJobs(deps);
+  const turns = [repeat(everyMs, () => jobs.tend(ending.signal)), repeat(everyMs, remover(deps, ending.signal))];
+  return {
+    stop: async () => {
+      ending.abort();
+      await Promise.all(turns.map((stop) => stop()));
+    },
+  };
+
+  /** One turn that takes longer than the time between two is not followed by a queue of others. */
+  function repeat(ms: number, turn: () => Promise<void>): () => Promise<void> {
+    let running: Promise<void> | undefined;
+    const run = () => {
+      running ??= turn()
+        .catch((error: unknown) => log.warn({ err: error }, 'tending tenants failed; the next turn will try again'))
+        .finally(() => {
+          running = undefined;
+        });
+    };
+    const timer = setInterval(run, ms);
+    return async () => {
+      clearInterval(timer);
+      await running;
+    };
+  }
+}
+
+/** Holds each suspended tenant's jobs once from end to end; what comes after, the claim that meets it holds. */
+class HeldJobs {
+  readonly #deps: TenantKeeperDeps;
+  /** By tenant: since when it has the status for which its jobs were held. */
+  #held = new Map<string, number>();
+
+  constructor(deps: TenantKeeperDeps) {
+    this.#deps = deps;
+  }
+
+  async tend(signal: AbortSignal): Promise<void> {
+    const { database, log } = this.#deps;
+    const released = await releaseHeldJobs(database, signal);
+    if (released > 0) log.info({ jobs: released }, 'released jobs of tenants that were resumed');
+    const held = new Map<string, number>();
+    for (const { tenantId, statusAt } of await listNotActive(database)) {
+      const since = statusAt.getTime();
+      if (this.#held.get(tenantId) === since || (await holdJobs(database, tenantId, signal))) held.set(tenantId, since);
+    }
+    this.#held = held;
+  }
+}
+
+/** What goes for good; a tenant with much of it keeps nobody's jobs waiting. */
+function remover(deps: TenantKeeperDeps, signal: AbortSignal): () => Promise<void> {
+  const { database, clock, log, settleMs = SETTLE_MS } = deps;
+  const retention = new RetentionSweep(deps);
+  let nextSweep = clock.monotonic();
+  return async () => {
+    for (const tenantId of await listDeleting(database)) {
+      if (signal.aborted) return;
+      if (await advanceDeletion(deps, tenantId, { settleMs, signal })) log.info({ tenantId }, 'a tenant is deleted');
+    }
+    if (clock.monotonic() < nextSweep) return;
+    const images = await retention.sweep(signal);
+    nextSweep = clock.monotonic() + RETENTION_EVERY_MS;
+    if (images > 0) log.info({ images }, 'deleted images beyond their retention');
+  };
+}

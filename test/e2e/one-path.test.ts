@@ -181,6 +181,11 @@ describe('a rendition that nobody has asked for before', () => {
 
 describe('a node that dies with a job that was born leased to it', () => {
   it('leaves it to the others when the lease is over', async () => {
+    // Its worker would not be set aside for the request while it has another job in hand.
+    await until('nothing is under way', async () => {
+      const jobs = await asSuperuser(node, `SELECT FROM safelight.jobs WHERE state IN ('queued', 'leased')`);
+      return jobs.length === 0;
+    });
     const [stuck = 0] = await awaitWorkers(second, 1);
     process.kill(stuck, 'SIGSTOP');
     const gone = fetch(onSecond(await sign({ w: 206 }))).catch(() => 'gone');

@@ -85,8 +85,12 @@ export async function checkPositions(database: Database, verdict: Verdict): Prom
  */
 export async function checkRenderedOnce(database: Database, verdict: Verdict): Promise<void> {
   const rows = await database.query<{ rendition_id: string; what: string }>(
-    `SELECT subject AS rendition_id, count(DISTINCT data) || ' renders told' AS what FROM events
-       WHERE type = 'rendition.ready' GROUP BY subject HAVING count(DISTINCT data) > 1
+    // The meter is told once, of the first image.
+    `SELECT subject AS rendition_id, count(DISTINCT data - 'charge' - 'storedBytes') || ' renders told' AS what
+       FROM events WHERE type = 'rendition.ready'
+       GROUP BY subject HAVING count(DISTINCT data - 'charge' - 'storedBytes') > 1
+     UNION ALL SELECT subject, 'charged ' || count(*) || ' times' FROM events
+       WHERE type = 'rendition.ready' AND data ? 'charge' GROUP BY subject HAVING count(*) > 1
      UNION ALL SELECT subject, 'told ' || count(*) || ' times to ' || image_id FROM events
        WHERE type = 'rendition.ready' GROUP BY subject, image_id HAVING count(*) > 1
      UNION ALL SELECT r.rendition_id, 'made in ' || r.render_ms || ' ms, told otherwise' FROM renditions r

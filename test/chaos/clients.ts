@@ -128,7 +128,11 @@ export async function sendUpload(subject: Target, history: History, record: Uplo
   };
   const path = `/v1/images?filename=${record.name}`;
   const init = { method: 'POST', headers, body: Uint8Array.from(record.sample.bytes) };
-  const answer = await ask(subject, history, `POST ${path}`, path, init);
+  const answer = await ask(subject, history, `POST ${path}`, path, init, [410]);
+  // A key whose image was erased is told that, not what it was told before: the kept answer was erased too.
+  if (answer?.status === 410 && record.deletion === 'none') {
+    history.wrongAnswers.push({ request: `POST ${path}`, status: 410, body: answer.body.toString() });
+  }
   if (answer?.status !== 201 && answer?.status !== 202) return;
   const image = JSON.parse(answer.body.toString()) as { id: string; urls: UploadUrls };
   acknowledge(record, image.id, image.urls);

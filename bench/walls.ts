@@ -49,7 +49,7 @@ try {
     'read by id': readOne,
     list: listPage,
     accept,
-    'claim + complete': take,
+    'accept, claim, complete': take,
   };
   const losses: number[] = [];
   console.log(`operations per second, ${AT_ONCE} at once, ${rounds} rounds of ${roundMs / 1_000} s in turn, medians`);
@@ -69,7 +69,7 @@ try {
     losses.push(1 - ratio);
     const spread = `${Math.min(...figures.ratio).toFixed(3)} to ${Math.max(...figures.ratio).toFixed(3)}`;
     const rates = `${Math.round(median(figures.walled))} with, ${Math.round(median(figures.open))} without`;
-    console.log(`${name.padEnd(18)}${rates.padEnd(34)}ratio ${ratio.toFixed(3)} (${spread})`);
+    console.log(`${name.padEnd(25)}${rates.padEnd(34)}ratio ${ratio.toFixed(3)} (${spread})`);
   }
   const mean = 1 - losses.reduce((product, loss) => product * (1 - loss), 1) ** (1 / losses.length);
   console.log(`lost to the walls: ${(mean * 100).toFixed(1)} % in the geometric mean, bound ${LOSS_MAX * 100} %`);
@@ -130,11 +130,12 @@ async function listPage({ tenants }: Side, index: number): Promise<void> {
   if (images.length !== PAGE) throw new Error(`a page has ${images.length} images`);
 }
 
-/** Work that lies there: what was accepted has ordered it. */
-async function take({ database }: Side): Promise<void> {
-  const [job] = await claim(database, 'node_bench', 1);
-  if (!job) throw new Error('there is no work left: accept more with --images');
-  await complete(database, job);
+/** The whole way of a job; the queue stays as long as it was. */
+async function take(side: Side, index: number): Promise<void> {
+  await accept(side, index);
+  const [job] = await claim(side.database, 'node_bench', 1);
+  if (!job) throw new Error('what was accepted has ordered nothing');
+  await complete(side.database, job);
 }
 
 /** @returns operations per second. */

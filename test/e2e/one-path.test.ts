@@ -52,6 +52,14 @@ const jobsDone = async () =>
 const waiting = async () =>
   (await metric(node, /^safelight_waiters (\d+)$/gm)) + (await metric(second, /^safelight_waiters (\d+)$/gm));
 
+/** A worker is not set aside for a request while it has another job in hand, or asks the queue for one. */
+async function awaitIdle(of: Safelight): Promise<void> {
+  await until(
+    'its worker is idle',
+    async () => (await metric(of, /^safelight_workers\{state="idle"[^}]*\} (\d+)$/gm)) === 1,
+  );
+}
+
 /** Holds every worker of both nodes still while `work` runs. */
 async function whileWorkersStand<T>(work: () => Promise<T>): Promise<T> {
   const pids = [...(await awaitWorkers(node, 1)), ...(await awaitWorkers(second, 1))];
@@ -108,6 +116,7 @@ describe('a rendition that many ask for at once', () => {
 
 describe('a rendition that nobody has asked for before', () => {
   it('is leased to an idle worker of the same node by the very transaction that orders it', async () => {
+    await awaitIdle(node);
     await whileWorkersStand(async () => {
       const response = fetch(await sign({ w: 203 }));
       const [row] = await until('it is ordered', async () => {
@@ -181,11 +190,7 @@ describe('a rendition that nobody has asked for before', () => {
 
 describe('a node that dies with a job that was born leased to it', () => {
   it('leaves it to the others when the lease is over', async () => {
-    // Its worker would not be set aside for the request while it has another job in hand.
-    await until('nothing is under way', async () => {
-      const jobs = await asSuperuser(node, `SELECT FROM safelight.jobs WHERE state IN ('queued', 'leased')`);
-      return jobs.length === 0;
-    });
+    await awaitIdle(second);
     const [stuck = 0] = await awaitWorkers(second, 1);
     process.kill(stuck, 'SIGSTOP');
     const gone = fetch(onSecond(await sign({ w: 206 }))).catch(() => 'gone');

@@ -276,6 +276,7 @@ async function startFront(
     probe: (objectKey, signal) => prober.probe(objectKey, signal),
     hint: (what) => (what === 'jobs' ? workers?.hint() : sealer?.hint()),
     reserve: () => workers?.reserve(),
+    workers: () => workers?.counts(),
     readiness: createReadiness({
       clock: systemClock,
       log: parts.log,

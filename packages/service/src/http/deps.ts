@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import type { EventHub } from '../events/index.ts';
-import type { Reservation } from '../jobs/index.ts';
+import type { Reservation, WorkerCounts } from '../jobs/index.ts';
 import type { FetchOutside } from '../outbound/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { Rejection, RenditionWaiters, SourceFacts } from '../renditions/index.ts';
@@ -59,6 +59,8 @@ export interface HttpDeps {
   readonly hint: (what: 'jobs' | 'events') => void;
   /** Sets an idle worker of this node aside, where it has any. */
   readonly reserve: () => Reservation | undefined;
+  /** The worker processes of this node, where it has any. */
+  readonly workers: () => WorkerCounts | undefined;
   /** Readiness of what this node depends on, by name. */
   readonly readiness: () => Promise<Readonly<Record<string, ReadinessCheck>>>;
   /** Short name of the tenant that needs no key, if any. */

@@ -25,6 +25,7 @@ export type {
   Misfortunes,
   NewJob,
   Reservation,
+  WorkerCounts,
 } from './model.ts';
 export { LANES } from './model.ts';
 export { promote } from './move.ts';

@@ -61,6 +61,14 @@ export interface ClaimedJob extends Lease, Misfortunes {
   readonly waitedMs: number;
 }
 
+/** Worker processes of a node: how many stand and should, have a job in hand, and may be set aside at once. */
+export interface WorkerCounts {
+  readonly alive: number;
+  readonly wanted: number;
+  readonly busy: number;
+  readonly idle: number;
+}
+
 /** A worker process of this node that is idle and set aside for a job which is about to be put into the queue. */
 export interface Reservation {
   readonly nodeId: string;

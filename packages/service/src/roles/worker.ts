@@ -19,6 +19,7 @@ import {
   release,
   renew,
   tendQueue,
+  type WorkerCounts,
 } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import { ObjectMissingError } from '../ports/object-store.ts';
@@ -57,8 +58,7 @@ export interface WorkerRole {
    * others' jobs may wait. Whoever takes it runs a job on it or releases it, soon.
    */
   reserve(): Reservation | undefined;
-  /** Worker processes that stand, and that should. */
-  counts(): { readonly alive: number; readonly wanted: number; readonly busy: number };
+  counts(): WorkerCounts;
   pids(): number[];
   /** Claims no more; what is under way goes on. */
   drain(): Promise<void>;
@@ -130,8 +130,7 @@ class Supervisor implements WorkerRole {
   }
 
   reserve(): Reservation | undefined {
-    // A worker that is just free asks the queue first, or `live` jobs born here would let no other lane have a turn.
-    if (this.#stopping || !this.#isQueueEmpty || this.#memory.waiting > 0) return undefined;
+    if (!this.#mayReserve) return undefined;
     const slot = this.#idle.pop();
     if (!slot) return undefined;
     return {
@@ -149,7 +148,13 @@ class Supervisor implements WorkerRole {
 
   counts() {
     const alive = this.#slots.filter((slot) => slot.alive).length;
-    return { alive, wanted: this.#slots.length, busy: this.#running.size };
+    const idle = this.#mayReserve ? this.#idle.length : 0;
+    return { alive, wanted: this.#slots.length, busy: this.#running.size, idle };
+  }
+
+  /** A worker that is just free asks the queue first, or `live` jobs born here would let no other lane have a turn. */
+  get #mayReserve(): boolean {
+    return !this.#stopping && this.#isQueueEmpty && this.#memory.waiting === 0;
   }
 
   pids(): number[] {

@@ -20,6 +20,33 @@ export function createMetrics() {
     }),
     uploadBytes: new Counter({ name: 'safelight_upload_bytes_total', help: 'Bytes of accepted originals.', ...common }),
     ...deliveryMetrics(common),
+    ...jobMetrics(common),
+    waiters: new Gauge({ name: 'safelight_waiters', help: 'Requests that wait for a rendition.', ...common }),
+    ...nodeMetrics(common),
+    databaseReads: new Counter({
+      name: 'safelight_database_reads_total',
+      help: 'Reads that a standby of the database may serve, by who did: writer or reader. None of a single host.',
+      labelNames: ['at'],
+      ...common,
+    }),
+    ...peopleMetrics(common),
+    ...scalerMetrics(common),
+    ...congestionMetrics(common),
+    meteredEvents: new Counter({
+      name: 'safelight_metered_events_total',
+      help: 'Events of the sealed log that this node has metered.',
+      ...common,
+    }),
+    sweptObjects: new Counter({
+      name: 'safelight_swept_objects_total',
+      help: 'Objects that no row pointed at, removed by the janitor.',
+      ...common,
+    }),
+  };
+}
+
+function jobMetrics(common: { readonly registers: Registry[] }) {
+  return {
     jobSeconds: new Histogram({
       name: 'safelight_job_seconds',
       help: 'Time from the claim of a job to its end.',
@@ -40,6 +67,12 @@ export function createMetrics() {
       labelNames: ['reason'],
       ...common,
     }),
+    workers: new Gauge({
+      name: 'safelight_workers',
+      help: 'Worker processes of this node: wanted, alive, busy, and idle, which begin what a request needs at once.',
+      labelNames: ['state'],
+      ...common,
+    }),
     queueJobs: new Gauge({
       name: 'safelight_queue_jobs',
       help: 'Jobs in the queue of the whole installation.',
@@ -50,27 +83,6 @@ export function createMetrics() {
       name: 'safelight_queue_age_seconds',
       help: 'How long the job that has been ready the longest has waited.',
       labelNames: ['lane'],
-      ...common,
-    }),
-    waiters: new Gauge({ name: 'safelight_waiters', help: 'Requests that wait for a rendition.', ...common }),
-    ...nodeMetrics(common),
-    databaseReads: new Counter({
-      name: 'safelight_database_reads_total',
-      help: 'Reads that a standby of the database may serve, by who did: writer or reader. None of a single host.',
-      labelNames: ['at'],
-      ...common,
-    }),
-    ...peopleMetrics(common),
-    ...scalerMetrics(common),
-    ...congestionMetrics(common),
-    meteredEvents: new Counter({
-      name: 'safelight_metered_events_total',
-      help: 'Events of the sealed log that this node has metered.',
-      ...common,
-    }),
-    sweptObjects: new Counter({
-      name: 'safelight_swept_objects_total',
-      help: 'Objects that no row pointed at, removed by the janitor.',
       ...common,
     }),
   };

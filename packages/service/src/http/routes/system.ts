@@ -19,11 +19,12 @@ export function systemHandlers(context: HttpContext) {
         .send(body);
     },
     metrics: async (_request: FastifyRequest, reply: FastifyReply) => {
-      const { registry, waiters, deliveryCacheBytes, databaseWaiting } = context.metrics;
+      const { registry, waiters, workers, deliveryCacheBytes, databaseWaiting } = context.metrics;
       // The look behind readiness sets the figures of the queue.
       await context.readiness();
       waiters.set(context.waiters.count);
       databaseWaiting.set(context.database.counts().waiting);
+      for (const [state, count] of Object.entries(context.workers() ?? {})) workers.set({ state }, count);
       deliveryCacheBytes.set(context.objects.size);
       return reply.type(registry.contentType).send(await registry.metrics());
     },

@@ -1,4 +1,4 @@
-import { Agent, get } from 'node:http';
+import { Agent, request } from 'node:http';
 
 export interface Answer {
   readonly status: number;
@@ -22,9 +22,25 @@ export class HttpClient {
 
   /** @throws when there is no whole answer within `msMax`. */
   get(url: string, msMax: number, headers: Readonly<Record<string, string>> = HEADERS): Promise<Answer> {
+    return this.#ask('GET', url, msMax, headers);
+  }
+
+  /** The same with a body. */
+  post(url: string, msMax: number, headers: Readonly<Record<string, string>>, body: Uint8Array): Promise<Answer> {
+    return this.#ask('POST', url, msMax, { ...headers, 'content-length': String(body.length) }, body);
+  }
+
+  #ask(
+    method: string,
+    url: string,
+    msMax: number,
+    headers: Readonly<Record<string, string>>,
+    body?: Uint8Array,
+  ): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const start = performance.now();
-    const request = get(url, { agent: this.#agent, headers, signal: AbortSignal.timeout(msMax) }, (response) => {
+    const asked = { method, agent: this.#agent, headers, signal: AbortSignal.timeout(msMax) };
+    const sending = request(url, asked, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', reject);
@@ -38,7 +54,7 @@ export class HttpClient {
         }),
       );
     });
-    request.once('error', reject);
+    sending.once('error', reject).end(body);
     return promise;
   }
 

@@ -18,8 +18,7 @@ import { quantile } from './support/statistics.ts';
  * The metadata path: uploads of pictures of a few hundred bytes that are acknowledged per second by 1, 2, 3 and 4 nodes
  * of the role `api` alone, on one PostgreSQL with fsync and one folder of objects (in memory where the machine has such a
  * folder, so that the database's disk is not shared), sent by many tenants and then by one, whose uploads wait for each
- * other at its account in the queue. Prints what the answers cost and what PostgreSQL waited for, and at
- * last the same once more without the disk: how much of the limit is the log.
+ * other at its account in the queue. Prints what the answers cost and what PostgreSQL waited for.
  *
  *     node bench/metadata.ts [--nodes 4] [--seconds 10] [--clients 8] [--tenants 32]
  */
@@ -68,17 +67,13 @@ try {
   console.log(
     `${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}, ${clients} clients a node, ${objects}`,
   );
-  const single = await measure(keys, 'waits for the disk');
+  const single = await measure(keys);
   while (nodes.length < nodesMax) {
     nodes.push(await Safelight.start({ env: shared }));
-    print(await measure(keys, 'waits for the disk'), single);
+    print(await measure(keys), single);
   }
   console.log('\nall of one tenant:');
-  print(await measure(keys.slice(0, 1), 'waits for the disk'), single);
-  console.log('\nall tenants again:');
-  await asSuperuser(first, 'ALTER SYSTEM SET fsync = off');
-  await asSuperuser(first, 'SELECT pg_reload_conf()');
-  print(await measure(keys, 'does not wait'), single);
+  print(await measure(keys.slice(0, 1)), single);
 } finally {
   agent.destroy();
   for (const node of nodes.toReversed()) await node.close();
@@ -89,7 +84,6 @@ type Key = Awaited<ReturnType<typeof keyOf>>;
 
 interface Measured {
   readonly nodes: number;
-  readonly commit: string;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
@@ -105,7 +99,7 @@ interface Measured {
   readonly waits: readonly (readonly [string, number])[];
 }
 
-async function measure(keys: readonly Key[], commit: string): Promise<Measured> {
+async function measure(keys: readonly Key[]): Promise<Measured> {
   const tally = { times: [] as number[], refused: 0, isCounted: false };
   const stop = new AbortController();
   const turns = nodes.flatMap(({ url }, node) =>
@@ -127,7 +121,6 @@ async function measure(keys: readonly Key[], commit: string): Promise<Measured> 
   const of = (figure: keyof Moment) => after[figure] - before[figure];
   const measured = {
     nodes: nodes.length,
-    commit,
     perSecond: uploads / seconds,
     p50Ms: quantile(tally.times, 0.5),
     p95Ms: quantile(tally.times, 0.95),
@@ -228,7 +221,7 @@ async function watchWaits(ms: number): Promise<(readonly [string, number])[]> {
 function print(measured: Measured, single: Measured): void {
   const { perSecond, refused, nodesMs, databaseMs, clientMs, busyShare } = measured;
   console.log(
-    `\n${measured.nodes} ${measured.nodes === 1 ? 'node' : 'nodes'}, a commit ${measured.commit}: ${perSecond.toFixed(0)} uploads/s, ` +
+    `\n${measured.nodes} ${measured.nodes === 1 ? 'node' : 'nodes'}: ${perSecond.toFixed(0)} uploads/s, ` +
       `${(perSecond / single.perSecond).toFixed(2)} of one node; p50 ${measured.p50Ms.toFixed(0)} ms, p95 ${measured.p95Ms.toFixed(0)} ms` +
       (refused > 0 ? `, ${refused} refused` : ''),
   );

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
-import { Wakeup } from '../core/wakeup.ts';
+import type { Wakeup } from '../core/wakeup.ts';
 import type { Database } from '../db/database.ts';
 import { eraseDue, signErasures } from '../erasure/index.ts';
 import type { SealingKey } from '../events/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { type Background, runWoken } from './background.ts';
 
 export interface EraserDeps {
   readonly database: Database;
@@ -17,10 +18,6 @@ export interface EraserDeps {
   readonly everyMs?: number;
 }
 
-export interface Eraser {
-  stop(): Promise<void>;
-}
-
 /** A look at an empty index, so that a receipt is there within a second. */
 const SIGN_EVERY_MS = 500;
 /** The trash is counted in days. */
@@ -30,17 +27,8 @@ const DUE_EVERY_MS = 30_000;
  * Erases what lay in the trash for long enough, and brings every erasure to its receipt. Everything is read from the
  * database, in bounded batches, so any number of nodes may do it and each may die at any time.
  */
-export function startEraser(deps: EraserDeps): Eraser {
-  const ending = new AbortController();
-  const wakeup = new Wakeup();
-  const running = work(deps, wakeup, ending.signal);
-  return {
-    stop: async () => {
-      ending.abort();
-      wakeup.end();
-      await running;
-    },
-  };
+export function startEraser(deps: EraserDeps): Background {
+  return runWoken((wakeup, ending) => work(deps, wakeup, ending));
 }
 
 async function work(deps: EraserDeps, wakeup: Wakeup, ending: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { sweepKeys } from '../tenants/index.ts';
 import { sweepUploads } from '../uploads/index.ts';
+import { type Background, runTurns } from './background.ts';
 import { startTenantKeeper } from './tenant-keeper.ts';
 
 export interface JanitorDeps {
@@ -17,25 +18,19 @@ export interface JanitorDeps {
   readonly metrics: Metrics;
 }
 
-export interface JanitorRole {
-  stop(): Promise<void>;
-}
-
 const SWEEP_EVERY_MS = 10 * 60 * 1000;
 /** Longer than the longest upload, Idempotency-Key lease and job together: what is older will not be referenced any more. */
 const UNREFERENCED_MS_MIN = 60 * 60 * 1000;
 
 /** Sweeps again and again what crashes left behind: unreferenced objects, unfinished writes, old Idempotency-Keys. */
-export function startJanitorRole(deps: JanitorDeps): JanitorRole {
+export function startJanitorRole(deps: JanitorDeps): Background {
   const { log, metrics, store, database } = deps;
   const objectSweep = new ObjectSweep(deps);
-  const ending = new AbortController();
-  let running: Promise<void> | undefined;
-  const sweep = async () => {
-    const marked = await sweepMarked(deps, ending.signal);
-    const staged = await sweepUploads(deps, ending.signal);
-    const objects = marked + staged + (await objectSweep.sweep(UNREFERENCED_MS_MIN, ending.signal));
-    if (ending.signal.aborted) return;
+  const sweep = async (ending: AbortSignal) => {
+    const marked = await sweepMarked(deps, ending);
+    const staged = await sweepUploads(deps, ending);
+    const objects = marked + staged + (await objectSweep.sweep(UNREFERENCED_MS_MIN, ending));
+    if (ending.aborted) return;
     const unfinished = (await store.sweepUnfinished?.(UNREFERENCED_MS_MIN)) ?? 0;
     await sweepIdempotencyKeys(database);
     await sweepKeys(database);
@@ -43,23 +38,13 @@ export function startJanitorRole(deps: JanitorDeps): JanitorRole {
     metrics.sweptObjects.inc(objects + unfinished);
     if (objects + unfinished > 0) log.info({ objects, unfinished }, 'swept what no row points at');
   };
-  const turn = () => {
-    // One that takes longer than the time between two is not followed by a queue of others.
-    running ??= sweep()
-      .catch((error: unknown) => log.warn({ err: error }, 'a sweep failed; the next will try again'))
-      .finally(() => {
-        running = undefined;
-      });
-  };
-  const timer = setInterval(turn, SWEEP_EVERY_MS);
-  turn();
+  const onError = (error: unknown) => log.warn({ err: error }, 'a sweep failed; the next will try again');
+  const sweeps = runTurns({ everyMs: SWEEP_EVERY_MS, turn: sweep, onError });
+  void sweeps.now();
   const keeper = startTenantKeeper(deps);
   return {
     stop: async () => {
-      clearInterval(timer);
-      ending.abort();
-      await keeper.stop();
-      await running;
+      await Promise.all([sweeps.stop(), keeper.stop()]);
     },
   };
 }

@@ -10,7 +10,8 @@ import { until } from '../../../../test/support/until.ts';
 import { systemClock } from '../core/clock.ts';
 import { recordEvents } from '../events/index.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { type Purger, startPurger } from './purger.ts';
+import type { Background } from './background.ts';
+import { startPurger } from './purger.ts';
 
 interface Told {
   readonly keys: readonly string[];
@@ -24,7 +25,7 @@ let told: Told[];
 let asked: number;
 /** What the cache answers next. */
 let answer: (response: ServerResponse) => void;
-let purgers: Purger[];
+let purgers: Background[];
 
 beforeEach(async () => {
   log = await createTestLog();
@@ -53,7 +54,7 @@ afterEach(async () => {
 });
 
 /** A purger that has found its place in the log. */
-async function start(token?: string): Promise<Purger> {
+async function start(token?: string): Promise<Background> {
   const purger = startPurger({
     database: log.database,
     clock: systemClock,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
-import { Wakeup } from '../core/wakeup.ts';
+import type { Wakeup } from '../core/wakeup.ts';
 import type { Database } from '../db/database.ts';
 import {
   EVENTS_CHANNEL,
@@ -15,6 +15,7 @@ import {
   type Stale,
 } from '../events/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { type Background, runWoken } from './background.ts';
 
 export interface PurgerDeps {
   readonly database: Database;
@@ -25,10 +26,6 @@ export interface PurgerDeps {
   readonly url: string;
   /** Sent as a bearer token. */
   readonly token: string | undefined;
-}
-
-export interface Purger {
-  stop(): Promise<void>;
 }
 
 /**
@@ -49,19 +46,14 @@ const BACKOFF = { baseMs: 500, capMs: 60_000 } as const;
  * so nothing waits in memory, and a crash or an outage of the cache repeats what was not confirmed: each purge is told
  * at least once, however long that takes. Of several purgers one works, the others wait for its lease.
  */
-export function startPurger(deps: PurgerDeps): Purger {
+export function startPurger(deps: PurgerDeps): Background {
   const { database } = deps;
   const holder = newId('node', deps.clock);
-  const ending = new AbortController();
-  const wakeup = new Wakeup();
-  const unlisten = database.listen(EVENTS_CHANNEL, () => wakeup.signal());
-  const running = work(deps, holder, wakeup, ending.signal);
+  const news = { database, channel: EVENTS_CHANNEL };
+  const telling = runWoken((wakeup, ending) => work(deps, holder, wakeup, ending), news);
   return {
     stop: async () => {
-      unlisten();
-      ending.abort();
-      wakeup.end();
-      await running;
+      await telling.stop();
       await releasePurges(database, holder).catch(() => undefined);
     },
   };

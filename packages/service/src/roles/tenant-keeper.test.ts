@@ -12,7 +12,8 @@ import { openFsObjectStore } from '../drivers/fs-object-store/index.ts';
 import { enqueueMany } from '../jobs/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { beginTenantDeletion, changeTenant, getTenant, resumeTenant, suspendTenant } from '../tenants/index.ts';
-import { startTenantKeeper, type TenantKeeper } from './tenant-keeper.ts';
+import type { Background } from './background.ts';
+import { startTenantKeeper } from './tenant-keeper.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -20,7 +21,7 @@ describe('the keeper of tenants', () => {
   let test: TestDatabase;
   let folder: string;
   let store: ObjectStore;
-  let keeper: TenantKeeper;
+  let keeper: Background;
   const parts = () => ({ database: test.database, store, clock: systemClock, log: pino({ level: 'silent' }) });
   beforeAll(async () => {
     test = await createTestDatabase();

@@ -5,6 +5,7 @@ import { advanceDeletion, listDeleting, RetentionSweep } from '../erasure/index.
 import { holdJobs, releaseHeldJobs } from '../jobs/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { listNotActive } from '../tenants/index.ts';
+import { type Background, runTurns } from './background.ts';
 
 export interface TenantKeeperDeps {
   readonly database: Database;
@@ -17,10 +18,6 @@ export interface TenantKeeperDeps {
   readonly settleMs?: number;
 }
 
-export interface TenantKeeper {
-  stop(): Promise<void>;
-}
-
 const KEEP_EVERY_MS = 1_000;
 /** As long as the longest statement: whatever began before the mark has ended by then. */
 const SETTLE_MS = 30_000;
@@ -31,34 +28,19 @@ const RETENTION_EVERY_MS = 10 * 60 * 1000;
  * resumed, removes what a deleted one had, and deletes images beyond their retention. Everything is read from the
  * database, in bounded batches, so any number of nodes may do it and each may die at any time.
  */
-export function startTenantKeeper(deps: TenantKeeperDeps): TenantKeeper {
+export function startTenantKeeper(deps: TenantKeeperDeps): Background {
   const { log, everyMs = KEEP_EVERY_MS } = deps;
-  const ending = new AbortController();
   const jobs = new HeldJobs(deps);
-  const turns = [repeat(everyMs, () => jobs.tend(ending.signal)), repeat(everyMs, remover(deps, ending.signal))];
+  const onError = (error: unknown) => log.warn({ err: error }, 'tending tenants failed; the next turn will try again');
+  const turns = [
+    runTurns({ everyMs, turn: (ending) => jobs.tend(ending), onError }),
+    runTurns({ everyMs, turn: remover(deps), onError }),
+  ];
   return {
     stop: async () => {
-      ending.abort();
-      await Promise.all(turns.map((stop) => stop()));
+      await Promise.all(turns.map((each) => each.stop()));
     },
   };
-
-  /** One turn that takes longer than the time between two is not followed by a queue of others. */
-  function repeat(ms: number, turn: () => Promise<void>): () => Promise<void> {
-    let running: Promise<void> | undefined;
-    const run = () => {
-      running ??= turn()
-        .catch((error: unknown) => log.warn({ err: error }, 'tending tenants failed; the next turn will try again'))
-        .finally(() => {
-          running = undefined;
-        });
-    };
-    const timer = setInterval(run, ms);
-    return async () => {
-      clearInterval(timer);
-      await running;
-    };
-  }
 }
 
 /** Holds each suspended tenant's jobs once from end to end; what comes after, the claim that meets it holds. */
@@ -85,11 +67,11 @@ class HeldJobs {
 }
 
 /** What goes for good; a tenant with much of it keeps nobody's jobs waiting. */
-function remover(deps: TenantKeeperDeps, signal: AbortSignal): () => Promise<void> {
+function remover(deps: TenantKeeperDeps): (signal: AbortSignal) => Promise<void> {
   const { database, clock, log, settleMs = SETTLE_MS } = deps;
   const retention = new RetentionSweep(deps);
   let nextSweep = clock.monotonic();
-  return async () => {
+  return async (signal) => {
     for (const tenantId of await listDeleting(database)) {
       if (signal.aborted) return;
       if (await advanceDeletion(deps, tenantId, { settleMs, signal })) log.info({ tenantId }, 'a tenant is deleted');

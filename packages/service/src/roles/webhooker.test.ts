@@ -21,12 +21,13 @@ import {
   rotateWebhookSecret,
   testWebhook,
 } from '../webhooks/index.ts';
-import { startWebhooker, type Webhooker } from './webhooker.ts';
+import type { Background } from './background.ts';
+import { startWebhooker } from './webhooker.ts';
 
 let log: TestLog;
 let sealer: Sealer;
 let receiver: Receiver;
-let webhookers: Webhooker[] = [];
+let webhookers: Background[] = [];
 
 beforeAll(async () => {
   log = await createTestLog();
@@ -47,7 +48,7 @@ afterAll(async () => {
   await log.close();
 });
 
-function start(opened: readonly string[] = ['127.0.0.0/8']): Webhooker {
+function start(opened: readonly string[] = ['127.0.0.0/8']): Background {
   const outside = fetchesOutside({ opened });
   const deps = { database: log.database, clock: systemClock, metrics: createMetrics(), outside };
   const webhooker = startWebhooker({ ...deps, log: pino({ level: 'silent' }) });

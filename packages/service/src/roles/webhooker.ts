@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
-import { Wakeup } from '../core/wakeup.ts';
+import type { Wakeup } from '../core/wakeup.ts';
 import type { Database } from '../db/database.ts';
 import { EVENTS_CHANNEL } from '../events/index.ts';
 import type { FetchOutside } from '../outbound/index.ts';
@@ -16,6 +16,7 @@ import {
   renewWebhooks,
   tellWebhook,
 } from '../webhooks/index.ts';
+import { type Background, runWoken } from './background.ts';
 
 export interface WebhookerDeps {
   readonly database: Database;
@@ -23,10 +24,6 @@ export interface WebhookerDeps {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly outside: FetchOutside;
-}
-
-export interface Webhooker {
-  stop(): Promise<void>;
 }
 
 /** Webhooks that one node tells at once: a receiver that hangs holds one of these for 15 s, then rests. */
@@ -38,21 +35,10 @@ const REST_MS = 200;
 const FORGET_EVERY_MS = 3_600_000;
 
 /** Tells webhooks what has happened. Any number of nodes may: each webhook is told by one of them at a time. */
-export function startWebhooker(deps: WebhookerDeps): Webhooker {
+export function startWebhooker(deps: WebhookerDeps): Background {
   const { database, clock } = deps;
   const holder = newId('node', clock);
-  const ending = new AbortController();
-  const wakeup = new Wakeup();
-  const unlisten = database.listen(EVENTS_CHANNEL, () => wakeup.signal());
-  const running = work(deps, holder, wakeup, ending.signal);
-  return {
-    stop: async () => {
-      unlisten();
-      ending.abort();
-      wakeup.end();
-      await running;
-    },
-  };
+  return runWoken((wakeup, ending) => work(deps, holder, wakeup, ending), { database, channel: EVENTS_CHANNEL });
 }
 
 async function work(deps: WebhookerDeps, holder: string, wakeup: Wakeup, ending: AbortSignal): Promise<void> {

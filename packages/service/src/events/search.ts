@@ -2,7 +2,7 @@ import type { EventType } from '@safelight/contract';
 import type { Queryable } from '../db/database.ts';
 import { statement } from '../db/statement.ts';
 import type { SealedEvent } from './model.ts';
-import { type EventRow, toEvent } from './read.ts';
+import { type EventRow, readHeadPosition, toEvent } from './read.ts';
 
 export interface EventSearch {
   readonly tenantId: string;
@@ -51,19 +51,14 @@ const searchIn = (order: EventSearch['order']) =>
    ORDER BY e.position ${order} LIMIT $10`,
   );
 const SEARCHES = { desc: searchIn('desc'), asc: searchIn('asc') };
-/** By primary key of the heads, and of the log. $1 tenant, $2 position. */
-const READ_EDGE = statement(
-  'events_read_edge',
-  `SELECT h.position AS head, (SELECT at FROM events e WHERE e.tenant_id = $1 AND e.position = $2) AS at
-   FROM event_heads h WHERE h.tenant_id = $1`,
-);
+/** By primary key. $1 tenant, $2 position. */
+const READ_AT = statement('events_read_at', 'SELECT at FROM events WHERE tenant_id = $1 AND position = $2');
 
 /** One page of what fits; it may be empty and yet have a next one. */
 export async function searchEvents(db: Queryable, search: EventSearch): Promise<FoundEvents> {
   const { tenantId, order, after, limit } = search;
   const isDescending = order === 'desc';
-  const [edge] = await db.query<{ head: number; at: Date | null }>(READ_EDGE, [tenantId, 0]);
-  const head = edge?.head ?? 0;
+  const head = await readHeadPosition(db, tenantId);
   const first = isDescending ? Math.max(1, Math.min(after ?? head + 1, head + 1) - POSITIONS_MAX) : (after ?? 0) + 1;
   const last = isDescending ? Math.min((after ?? head + 1) - 1, head) : Math.min(first + POSITIONS_MAX - 1, head);
   // One more than asked for tells whether there is a next page.
@@ -91,7 +86,7 @@ export async function searchEvents(db: Queryable, search: EventSearch): Promise<
 async function isPastTime(db: Queryable, search: EventSearch, position: number): Promise<boolean> {
   const bound = search.order === 'desc' ? search.since : search.until;
   if (!bound) return false;
-  const [edge] = await db.query<{ at: Date | null }>(READ_EDGE, [search.tenantId, position]);
-  const passedMs = (edge?.at?.getTime() ?? bound.getTime()) - bound.getTime();
+  const [edge] = await db.query<{ at: Date }>(READ_AT, [search.tenantId, position]);
+  const passedMs = (edge?.at.getTime() ?? bound.getTime()) - bound.getTime();
   return search.order === 'desc' ? passedMs < -DISORDER_MS : passedMs > DISORDER_MS;
 }

@@ -11,7 +11,7 @@ type Node = Pick<Safelight, 'data' | 'url'>;
 export async function urlKeyOf(node: Node, slug: string): Promise<Uint8Array> {
   const [secret] = (await tenantOf(node, slug)).urlSecrets;
   if (!secret) throw new Error(`the tenant ${slug} has no URL key`);
-  return secret;
+  return secret.export();
 }
 
 /** Signs a URL of the tenant's image with its newest key. */

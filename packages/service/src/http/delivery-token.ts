@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Tenant } from '../tenants/index.ts';
 import type { Access } from './access.ts';
 import { readCookie } from './cookies.ts';
-import { fitsSignature, signPath } from './signature.ts';
+import { fitsSignature, signPath, type UrlSecret } from './signature.ts';
 
 /** A JSON of claims in base64url, a dot, and its HMAC. */
 const FORM = /^([A-Za-z0-9_-]{1,4000})\.([A-Za-z0-9_-]{43})$/;
@@ -57,7 +57,7 @@ export function openToken(clock: Clock, tenant: Tenant | undefined, token: strin
 }
 
 /** Makes a token. @param expires seconds since 1970 */
-export function signToken(secret: Uint8Array, expires: number, images: readonly string[] | undefined): string {
+export function signToken(secret: UrlSecret, expires: number, images: readonly string[] | undefined): string {
   const payload = Buffer.from(JSON.stringify({ expires, ...(images && { images }) })).toString('base64url');
   return `${payload}.${signPath(secret, `${DELIVERY_TOKEN_PREFIX}${payload}`)}`;
 }

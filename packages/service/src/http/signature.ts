@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** HMAC-SHA-256 in base64url, without padding. */
 const FORM = /^[A-Za-z0-9_-]{43}$/;
@@ -6,8 +6,11 @@ const FORM = /^[A-Za-z0-9_-]{43}$/;
 const SIGNED_URL = /^([^#]*)[?&]s=([^&#]*)$/;
 const UNSIGNED = /[?&]s(=|&|$)/;
 /** Tried in the place of an unknown tenant's: it takes as long, and counts for nothing. */
-const NOBODYS_SECRETS = [Buffer.alloc(32)];
+const NOBODYS_SECRETS = [createSecretKey(Buffer.alloc(32))];
 const NO_SIGNATURE = '-'.repeat(43);
+
+/** 32 bytes. */
+export type UrlSecret = KeyObject | Uint8Array;
 
 /** What a URL's path and query say of its signature. */
 export type SignedUrl =
@@ -27,12 +30,12 @@ export function splitSignature(pathAndQuery: string): SignedUrl {
 }
 
 /** Signs a path and query for a tenant. */
-export function signPath(secret: Uint8Array, pathAndQuery: string): string {
+export function signPath(secret: UrlSecret, pathAndQuery: string): string {
   return createHmac('sha256', secret).update(pathAndQuery).digest('base64url');
 }
 
 /** Adds the signature to a path and query. */
-export function withSignature(secret: Uint8Array, pathAndQuery: string): string {
+export function withSignature(secret: UrlSecret, pathAndQuery: string): string {
   return `${pathAndQuery}${pathAndQuery.includes('?') ? '&' : '?'}s=${signPath(secret, pathAndQuery)}`;
 }
 
@@ -41,7 +44,7 @@ export function withSignature(secret: Uint8Array, pathAndQuery: string): string 
  * whether there is such a tenant: every key is tried, in constant time.
  * @param secrets undefined for a tenant that does not exist.
  */
-export function fitsSignature(secrets: readonly Uint8Array[] | undefined, text: string, signature: string): boolean {
+export function fitsSignature(secrets: readonly UrlSecret[] | undefined, text: string, signature: string): boolean {
   const isFormed = FORM.test(signature);
   const given = Buffer.from(isFormed ? signature : NO_SIGNATURE);
   let fits = false;

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import {
   FEATURES,
   type Feature,
@@ -55,7 +56,7 @@ export function toTenant(row: TenantRow): Tenant {
     tenantId: row.tenant_id,
     slug: row.slug,
     weight: row.tenant_weight,
-    urlSecrets: row.url_secrets,
+    urlSecrets: row.url_secrets.map((secret) => createSecretKey(secret)),
     unsignedUrls: row.unsigned_urls,
     iiif: row.iiif,
     displayName: row.display_name ?? undefined,

@@ -204,13 +204,13 @@ describe.skipIf(isWaived)('the pages of a tenant’s staff', () => {
 
   test('fit a phone without sideways scrolling, and are all within its reach', async () => {
     await owner.setViewportSize(PHONE);
-    for (const name of ['Pictures', 'Usage', 'Log', 'Webhooks', 'Keys', 'People']) {
+    for (const name of ['Pictures', 'Usage', 'Presets', 'Log', 'Webhooks', 'Keys', 'People']) {
       await go(owner, name);
       await owner.getByRole('heading', { name: name === 'Pictures' ? 'harbour.jpg' : name, exact: true }).waitFor();
       const overflow = () => owner.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       await expect.poll(overflow, { message: name }).toBe(0);
     }
-    expect(await offered(owner)).toHaveLength(6);
+    expect(await offered(owner)).toHaveLength(7);
   });
 
   test('show each role what is its own, also where an address names more', async () => {

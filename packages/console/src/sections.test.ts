@@ -7,7 +7,7 @@ const names = (role: keyof typeof ROLE_SCOPES) =>
 
 describe('the pages that are offered', () => {
   it('are those that a role opens', () => {
-    expect(names('owner')).toEqual(['Pictures', 'Usage', 'Log', 'Webhooks', 'Keys', 'People']);
+    expect(names('owner')).toEqual(['Pictures', 'Usage', 'Presets', 'Log', 'Webhooks', 'Keys', 'People']);
     expect(names('editor')).toEqual(['Pictures', 'Usage']);
     expect(names('billing')).toEqual(['Usage']);
   });

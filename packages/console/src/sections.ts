@@ -4,6 +4,7 @@ import type { Scope, Session } from '@safelight/contract';
 const SECTIONS = [
   { hash: '', name: 'Pictures', scope: 'images:read' },
   { hash: '#/usage', name: 'Usage', scope: 'usage:read' },
+  { hash: '#/presets', name: 'Presets', scope: 'settings:manage' },
   { hash: '#/log', name: 'Log', scope: 'audit:read' },
   { hash: '#/webhooks', name: 'Webhooks', scope: 'webhooks:manage' },
   { hash: '#/keys', name: 'Keys', scope: 'keys:manage' },

@@ -7,6 +7,7 @@ import { KeysPage } from './keys-page.tsx';
 import { invitationOf, LogIn } from './log-in.tsx';
 import { LogPage } from './log-page.tsx';
 import { PeoplePage } from './people-page.tsx';
+import { PresetsPage } from './presets-page.tsx';
 import { UsagePage } from './usage-page.tsx';
 import { WebhooksPage } from './webhooks-page.tsx';
 
@@ -25,6 +26,7 @@ const PAGES: Readonly<
   Record<Exclude<Section['hash'], ''>, (props: PageProps & { readonly session: Session }) => ReactNode>
 > = {
   '#/usage': UsagePage,
+  '#/presets': PresetsPage,
   '#/log': LogPage,
   '#/webhooks': WebhooksPage,
   '#/keys': (props) => <KeysPage {...props} scopes={props.session.scopes} />,

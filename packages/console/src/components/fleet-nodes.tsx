@@ -1,6 +1,7 @@
 import type { NodePage } from '@safelight/contract';
 import { formatSeconds } from '../fleet-words.ts';
 import { formatBytes, formatTime } from '../words.ts';
+import { TableHead } from './table-head.tsx';
 
 interface FleetNodesProps {
   readonly nodes: NodePage['nodes'];
@@ -18,15 +19,7 @@ export function FleetNodes({ nodes, more, leader }: FleetNodesProps) {
         {more && '+'} {nodes.length === 1 ? 'node' : 'nodes'}
       </h2>
       <table className="fleet-table">
-        <thead>
-          <tr>
-            {['Node', 'State', 'Roles', 'Workers', 'Version', 'Last heartbeat', 'Up since'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={['Node', 'State', 'Roles', 'Workers', 'Version', 'Last heartbeat', 'Up since']} />
         <tbody>
           {nodes.map((node) => (
             <tr key={node.id} className={`fleet-node-${node.state}`}>

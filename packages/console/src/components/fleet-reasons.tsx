@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'react';
 import { clockTime, type Decision, type Episode, episodes } from '../fleet-history.ts';
 import { formatSeconds, sizeText, wayOf, whyText } from '../fleet-words.ts';
+import { TableHead } from './table-head.tsx';
 
 const ROWS = 15;
 
@@ -13,15 +14,7 @@ export function FleetReasons({ decisions }: { decisions: readonly Decision[] }) 
     <section className="fleet-panel" aria-labelledby="fleet-reasons">
       <h2 id="fleet-reasons">What was decided, and why</h2>
       <table className="fleet-table fleet-reasons">
-        <thead>
-          <tr>
-            {['From', 'Workers', 'Why', 'Waiting', 'Drains in', 'Oldest'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={['From', 'Workers', 'Why', 'Waiting', 'Drains in', 'Oldest']} />
         <tbody>
           {found.slice(0, rows).map((episode) => (
             <Row key={episode.first.id} episode={episode} />

@@ -2,6 +2,7 @@ import { type Key, type NewKey, SCOPES, type Scope } from '@safelight/contract';
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import type { Darkroom } from '../darkroom.ts';
 import { formatTime, troubleOf } from '../words.ts';
+import { ConfirmButton } from './confirm-button.tsx';
 import { OnceSecret } from './once-secret.tsx';
 
 const PAGE_KEYS = 100;
@@ -118,7 +119,6 @@ function NewKeyForm({ scopes, onMake }: { scopes: readonly Scope[]; onMake: (wis
 }
 
 function KeyRow({ shown, onRotate, onRevoke }: { shown: Key; onRotate: () => void; onRevoke: () => void }) {
-  const [isAsked, setAsked] = useState(false);
   const { name, id, scopes, state, createdAt, lastUsedAt, expiresAt, previousUntil } = shown;
   const facts = [
     `made ${formatTime(createdAt)}`,
@@ -145,15 +145,7 @@ function KeyRow({ shown, onRotate, onRevoke }: { shown: Key; onRotate: () => voi
           >
             Rotate
           </button>
-          {isAsked ? (
-            <button type="button" className="button button-danger" onClick={onRevoke}>
-              Really end it
-            </button>
-          ) : (
-            <button type="button" className="text-button" onClick={() => setAsked(true)}>
-              Revoke
-            </button>
-          )}
+          <ConfirmButton text="Revoke" really="Really end it" onConfirm={onRevoke} />
         </div>
       )}
     </li>

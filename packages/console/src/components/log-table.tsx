@@ -1,6 +1,7 @@
 import type { AuditedEvent } from '@safelight/contract';
 import { actorText, eventText, originText } from '../event-words.ts';
 import { formatTime } from '../words.ts';
+import { TableHead } from './table-head.tsx';
 
 interface LogTableProps {
   readonly events: readonly AuditedEvent[];
@@ -14,15 +15,7 @@ interface LogTableProps {
 export function LogTable({ events, onActor, onImage }: LogTableProps) {
   return (
     <table className="fleet-table log">
-      <thead>
-        <tr>
-          {['What', 'When', 'Who', 'From', 'About'].map((name) => (
-            <th key={name} scope="col">
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <TableHead names={['What', 'When', 'Who', 'From', 'About']} />
       <tbody>
         {events.map((event) => (
           <Line key={event.position} event={event} onActor={onActor} onImage={onImage} />

@@ -2,6 +2,7 @@ import { type Invitation, PERSON_ROLES, type Person, type PersonRole } from '@sa
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import type { Darkroom } from '../darkroom.ts';
 import { formatTime, troubleOf } from '../words.ts';
+import { ConfirmButton } from './confirm-button.tsx';
 import { OnceSecret } from './once-secret.tsx';
 
 const PAGE_PEOPLE = 100;
@@ -100,7 +101,6 @@ interface PersonRowProps {
 }
 
 function PersonRow({ person, onRole, onRemove }: PersonRowProps) {
-  const [isAsked, setAsked] = useState(false);
   const { email, role, state, since, lastSeenAt, expiresAt } = person;
   const isMember = state === 'member';
   const facts = isMember
@@ -125,15 +125,7 @@ function PersonRow({ person, onRole, onRemove }: PersonRowProps) {
             ))}
           </select>
         )}
-        {isAsked ? (
-          <button type="button" className="button button-danger" onClick={onRemove}>
-            Really remove
-          </button>
-        ) : (
-          <button type="button" className="text-button" onClick={() => setAsked(true)}>
-            Remove
-          </button>
-        )}
+        <ConfirmButton text="Remove" really="Really remove" onConfirm={onRemove} />
       </div>
     </li>
   );

@@ -5,6 +5,7 @@ import { useAsked } from '../use-asked.ts';
 import { answerText } from '../webhook-words.ts';
 import { formatTime, troubleOf } from '../words.ts';
 import { DeskTrouble } from './desk-trouble.tsx';
+import { TableHead } from './table-head.tsx';
 
 const FIRST_DELIVERIES = 20;
 /** The most that one page of the service has. */
@@ -86,18 +87,7 @@ interface DeliveryTableProps {
 function DeliveryTable({ deliveries, onSend }: DeliveryTableProps) {
   return (
     <table className="fleet-table">
-      <thead>
-        <tr>
-          {['Event', 'State', 'Answer', 'Attempts', 'Happened'].map((name) => (
-            <th key={name} scope="col">
-              {name}
-            </th>
-          ))}
-          <th scope="col">
-            <span className="unseen">What to do</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead names={['Event', 'State', 'Answer', 'Attempts', 'Happened']} unseen="What to do" />
       <tbody>
         {deliveries.map((delivery) => (
           <tr key={delivery.eventId}>

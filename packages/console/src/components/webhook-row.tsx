@@ -2,6 +2,7 @@ import type { Webhook } from '@safelight/contract';
 import { useId, useState } from 'react';
 import type { Darkroom } from '../darkroom.ts';
 import { webhookFacts } from '../webhook-words.ts';
+import { ConfirmButton } from './confirm-button.tsx';
 import { WebhookDeliveries } from './webhook-deliveries.tsx';
 
 interface WebhookRowProps {
@@ -16,7 +17,6 @@ interface WebhookRowProps {
 
 export function WebhookRow({ webhook, darkroom, onTest, onRotate, onState, onRemove }: WebhookRowProps) {
   const [isOpen, setOpen] = useState(false);
-  const [isAsked, setAsked] = useState(false);
   const panel = useId();
   const { url, description, state, eventTypes } = webhook;
   const isEnabled = state === 'enabled';
@@ -58,15 +58,7 @@ export function WebhookRow({ webhook, darkroom, onTest, onRotate, onState, onRem
           <button type="button" className="text-button" onClick={() => onState(isEnabled ? 'disabled' : 'enabled')}>
             {isEnabled ? 'Disable' : 'Enable'}
           </button>
-          {isAsked ? (
-            <button type="button" className="button button-danger" onClick={onRemove}>
-              Really remove
-            </button>
-          ) : (
-            <button type="button" className="text-button" onClick={() => setAsked(true)}>
-              Remove
-            </button>
-          )}
+          <ConfirmButton text="Remove" really="Really remove" onConfirm={onRemove} />
         </div>
       </div>
       <div id={panel} hidden={!isOpen}>

@@ -280,10 +280,14 @@ describe('safelight tenant', () => {
     expect(JSON.parse(made)).toMatchObject({ name: 'shop', key: expect.stringMatching(/^sl_/) });
     expect(put).toBe('The plan silver has version 1.\n');
     const hosts = ['--source-hosts', 'example.com,*.example.org'];
-    const changed = await run('set', 'shop', '--plan', 'silver', '--retention-days', '7', ...hosts, '--json');
+    const cors = ['--cors', 'https://shop.example', '--cors-credentials', '--visibility', 'private'];
+    const changed = await run('set', 'shop', '--plan', 'silver', '--retention-days', '7', ...hosts, ...cors, '--json');
     expect(JSON.parse(changed)).toMatchObject({
       plan: 'silver',
-      settings: { formats: ['jpg', 'webp'], retentionDays: 7, sourceHosts: ['example.com', '*.example.org'] },
+      settings: {
+        ...{ formats: ['jpg', 'webp'], retentionDays: 7, sourceHosts: ['example.com', '*.example.org'] },
+        ...{ cors: { origins: ['https://shop.example'], credentials: true }, visibility: 'private' },
+      },
     });
     expect(await run('suspend', 'shop', '--no-deliveries')).toBe('shop is suspended.\n');
     const [listed, plans] = await Promise.all([run('list', '--status', 'suspended'), run('plan', 'list')]);

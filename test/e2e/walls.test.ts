@@ -110,6 +110,9 @@ const WALKS: Readonly<Record<RouteId, Walk | Unwalked>> = {
   getPreset: { path: (w) => `/v1/presets/${w.b.preset}`, refused: ['preset_not_found'] },
   putPreset: 'names nothing of anybody',
   removePreset: { path: (w) => `/v1/presets/${w.b.preset}`, refused: ['preset_not_found'] },
+  getSettings: at('/v1/settings?tenant=b'),
+  // It is A's own that change; B's stand in the snapshot.
+  changeSettings: { path: () => '/v1/settings?tenant=b', body: () => ({ settings: { trashDays: 1 }, iiif: 'tiles' }) },
   listAudit: { path: (w) => `/v1/audit?limit=500&order=asc&image=${w.b.image}` },
   exportAudit: at('/v1/audit/export'),
   listNodes: OPERATOR,

@@ -87,6 +87,7 @@ async function furnish(node: Safelight, operatorKey: string, slug: string, pictu
   const webhook = await client.webhooks.create({ url: `https://${slug}.example.org/hook` });
   const preset = `preset-of-${slug}`;
   await client.presets.put(preset, { transformation: 'w=7', onUpload: false });
+  await client.settings.change({ settings: { sourceHosts: [`${slug}.example.org`] } });
   const person = await send<{ id: string }>(node, secret, 'POST', '/v1/people', {
     email: `somebody@${slug}.example.org`,
     role: 'owner',
@@ -136,6 +137,7 @@ async function viewOf(node: Safelight, client: SafelightClient, own: Belongings)
     // A receiver that does not exist fails by itself.
     webhooks: (await client.webhooks.list()).map(({ failingSince: _, ...webhook }) => webhook),
     presets: await client.presets.list(),
+    settings: await client.settings.get(),
     upload: await send(node, own.secret, 'GET', `/v1/uploads/${own.upload}`),
     budget: await send(node, own.secret, 'GET', '/v1/budget'),
   };

@@ -37,6 +37,7 @@ export type { Purge } from './routes/purge.ts';
 export { answerHeadersOf } from './routes/reads.ts';
 export type { Scaling, ScalingMetric } from './routes/scaling.ts';
 export { type Session, sessionSchema, type WaysIn } from './routes/session.ts';
+export type { Settings, SettingsChange } from './routes/settings.ts';
 export { healthSchema, readinessSchema } from './routes/system.ts';
 export type { NewTenant, PlanList, TenantChange, TenantPage, TenantResource, TenantWish } from './routes/tenants.ts';
 export { TUS_BODY } from './routes/tus-body.ts';

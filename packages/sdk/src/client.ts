@@ -10,6 +10,7 @@ import { createPeople, type People } from './people.ts';
 import { createPresets, type Presets } from './presets.ts';
 import { RETRY_DEFAULTS, type RetryPolicy } from './retry.ts';
 import { createSessions, type Sessions } from './session.ts';
+import { createSettings, type SettingsKeeper } from './settings.ts';
 import { createTenants, type Tenants } from './tenants.ts';
 import { createTransport } from './transport.ts';
 import { createUploads, type Uploads } from './uploads.ts';
@@ -33,6 +34,7 @@ export interface SafelightClient extends Fleet {
   readonly audit: Audit;
   readonly webhooks: Webhooks;
   readonly presets: Presets;
+  readonly settings: SettingsKeeper;
   readonly domains: Domains;
   readonly deliveryTokens: DeliveryTokens;
   readonly keys: Keys;
@@ -66,6 +68,7 @@ export function createClient(options: ClientOptions): SafelightClient {
     audit: createAudit(transport),
     webhooks: createWebhooks(transport),
     presets: createPresets(transport),
+    settings: createSettings(transport),
     domains: createDomains(transport),
     deliveryTokens: createDeliveryTokens(transport),
     keys: createKeys(transport),

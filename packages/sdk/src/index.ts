@@ -24,6 +24,7 @@ export { placeholder, placeholderColour } from './placeholder.ts';
 export type { Presets } from './presets.ts';
 export { isRetryable, type RetryPolicy } from './retry.ts';
 export type { Sessions } from './session.ts';
+export type { SettingsKeeper } from './settings.ts';
 export type { Tenants } from './tenants.ts';
 export type { OnProgress, UploadBody, UploadProgress } from './upload.ts';
 export type { InterruptedUpload, UploadStorage } from './upload-memory.ts';

@@ -25,6 +25,7 @@ import {
   switchSession,
   waysIn,
 } from './session.ts';
+import { changeSettings, getSettings } from './settings.ts';
 import { health, metrics, readiness } from './system.ts';
 import {
   changeTenant,
@@ -136,6 +137,8 @@ export const ROUTES = {
   getPreset,
   putPreset,
   removePreset,
+  getSettings,
+  changeSettings,
   createDeliveryToken,
   listDomains,
   putDomain,

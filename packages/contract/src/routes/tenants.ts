@@ -22,8 +22,10 @@ const displayName = z
   .max(DISPLAY_NAME_CHARACTERS_MAX)
   .regex(/^\P{Cc}+$/u, 'has no control characters')
   .describe('What people call it.');
-const unsignedUrls = z.enum(['presets', 'open']).describe('What its URLs may ask for without a signature.');
-const iiif = z.enum(['off', 'tiles', 'open']).describe('What it serves through the IIIF Image API.');
+export const unsignedUrlsSchema = z
+  .enum(['presets', 'open'])
+  .describe('What its URLs may ask for without a signature.');
+export const iiifSchema = z.enum(['off', 'tiles', 'open']).describe('What it serves through the IIIF Image API.');
 const status = z.enum(Object.keys(TENANT_STATUSES) as [TenantStatus, ...TenantStatus[]]);
 
 const tenantSchema = z
@@ -36,8 +38,8 @@ const tenantSchema = z
     delivers: z.boolean().describe('Whether what exists is delivered.'),
     plan: z.string(),
     weight: z.number().describe('Of the plan: share of the workers when several tenants wait.'),
-    unsignedUrls,
-    iiif,
+    unsignedUrls: unsignedUrlsSchema,
+    iiif: iiifSchema,
     keepsLocation: z.boolean(),
     settings: tenantSettingsSchema,
     createdAt: z.iso.datetime(),
@@ -72,8 +74,8 @@ export const createTenant = route({
     displayName: displayName.optional(),
     plan: shortName.optional().describe('`unlimited` if absent.'),
     settings: tenantSettingsPatchSchema.optional(),
-    unsignedUrls: unsignedUrls.optional(),
-    iiif: iiif.optional(),
+    unsignedUrls: unsignedUrlsSchema.optional(),
+    iiif: iiifSchema.optional(),
   }),
   responses: { 201: newTenantSchema },
   errors: [...ERRORS, ...BODY_ERRORS, 'plan_unknown', 'tenant_refused'],
@@ -117,8 +119,8 @@ export const changeTenant = route({
     displayName: displayName.nullable().optional().describe('null: none.'),
     plan: shortName.optional(),
     settings: tenantSettingsPatchSchema.optional(),
-    unsignedUrls: unsignedUrls.optional(),
-    iiif: iiif.optional(),
+    unsignedUrls: unsignedUrlsSchema.optional(),
+    iiif: iiifSchema.optional(),
   }),
   responses: { 200: tenantSchema },
   errors: [...ERRORS, ...BODY_ERRORS, 'plan_unknown', 'tenant_not_found', 'tenant_refused'],

@@ -8,6 +8,9 @@ export interface SettingOptions {
   readonly sourceHosts?: string;
   readonly retentionDays?: string;
   readonly trashDays?: string;
+  readonly visibility?: string;
+  readonly cors?: string;
+  readonly corsCredentials?: true;
   readonly onBudget?: string;
 }
 
@@ -19,18 +22,24 @@ export function addSettings(command: Command): Command {
     .option('--source-hosts <list>', 'hosts from which images may be imported by URL, with commas; or none')
     .option('--retention-days <n>', 'delete images that are older; or never')
     .option('--trash-days <n>', 'how long a deleted image can be brought back')
+    .option('--visibility <who>', 'who may see an image whose upload does not say: public or private')
+    .option('--cors <list>', 'origins whose pages may read deliveries by script, with commas; or all, or none')
+    .option('--cors-credentials', 'with a list in --cors: they may send cookies too')
     .option('--on-budget <what>', 'at the hard stop of a budget: serve_existing, cheaper or refuse');
 }
 
 /** What the options say, in the shape of the API; undefined when they say nothing. */
 export function settingsOf(options: SettingOptions): TenantSettingsPatch | undefined {
-  const { keepMetadata, formats, sourceHosts, retentionDays, trashDays, onBudget } = options;
+  const { keepMetadata, formats, sourceHosts, retentionDays, trashDays, visibility, onBudget } = options;
+  const cors = corsOf(options);
   const said = {
     ...(keepMetadata !== undefined && { keepMetadata: listOf(keepMetadata, 'none') }),
     ...(formats !== undefined && { formats: formats === 'all' ? null : listOf(formats) }),
     ...(sourceHosts !== undefined && { sourceHosts: listOf(sourceHosts, 'none') }),
     ...(retentionDays !== undefined && { retentionDays: retentionDays === 'never' ? null : Number(retentionDays) }),
     ...(trashDays !== undefined && { trashDays: Number(trashDays) }),
+    ...(visibility !== undefined && { visibility }),
+    ...(cors && { cors }),
     ...(onBudget !== undefined && { onBudget }),
   };
   if (Object.keys(said).length === 0) return undefined;
@@ -38,6 +47,14 @@ export function settingsOf(options: SettingOptions): TenantSettingsPatch | undef
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new ExitError(2, `--${flagOf(String(issue?.path[0]))}: ${issue?.message}`);
+}
+
+/** One setting of two parts, which is replaced whole. */
+function corsOf({ cors, corsCredentials }: SettingOptions) {
+  if (cors !== undefined)
+    return { origins: cors === 'all' ? '*' : listOf(cors, 'none'), credentials: !!corsCredentials };
+  if (corsCredentials) throw new ExitError(2, '--cors-credentials: takes --cors with a list of origins');
+  return undefined;
 }
 
 function listOf(text: string, none?: string): string[] {

@@ -7,7 +7,7 @@ import { type IiifAccess, OPERATOR_TENANT, type Tenant, type UnsignedUrls } from
 import { reweigh } from './reweigh.ts';
 import { TENANT_COLUMNS, TENANT_TABLES, type TenantRow, toTenant } from './row.ts';
 
-/** What an operator changes; what is not named stays. */
+/** What an operator changes, and of the last three the tenant itself; what is not named stays. */
 export interface TenantChange {
   readonly displayName?: string | null | undefined;
   readonly plan?: string | undefined;

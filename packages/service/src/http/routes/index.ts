@@ -30,6 +30,7 @@ import { presetHandlers } from './presets.ts';
 import { purgeHandlers } from './purge.ts';
 import { scalingHandlers } from './scaling.ts';
 import { sessionHandlers } from './session.ts';
+import { settingHandlers } from './settings.ts';
 import { systemHandlers } from './system.ts';
 import { tenantHandlers } from './tenants.ts';
 import { uploadHandlers } from './uploads.ts';
@@ -86,6 +87,7 @@ export function createHandlers(
     ...limitHandlers(context),
     ...webhookHandlers(context),
     ...presetHandlers(context),
+    ...settingHandlers(context),
     ...auditHandlers(context),
     ...keyHandlers(context),
     ...sessionHandlers(context),

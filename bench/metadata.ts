@@ -113,8 +113,14 @@ interface Measured {
   readonly waits: readonly (readonly [string, number])[];
 }
 
+interface Tally {
+  readonly times: number[];
+  refused: number;
+  isCounted: boolean;
+}
+
 async function measure(keys: readonly Key[]): Promise<Measured> {
-  const tally = { times: [] as number[], refused: 0, isCounted: false };
+  const tally: Tally = { times: [], refused: 0, isCounted: false };
   const stop = new AbortController();
   const turns = nodes.flatMap(({ url }, node) =>
     Array.from({ length: clients }, (_, client) => {
@@ -122,16 +128,28 @@ async function measure(keys: readonly Key[]): Promise<Measured> {
       return key && keepSending(url, key, tally, stop.signal);
     }),
   );
+  const ended = Promise.allSettled(turns);
+  try {
+    return await watch(tally);
+  } finally {
+    stop.abort();
+    for (const turn of await ended) {
+      if (turn.status === 'fulfilled') continue;
+      console.error(turn.reason);
+      process.exitCode = 1;
+    }
+    // A kept connection that a node closes as idle just when the next round begins would look like a failure.
+    agent.destroy();
+  }
+}
+
+async function watch(tally: Tally): Promise<Measured> {
   await sleep(WARM_UP_MS);
   const before = await look();
   tally.isCounted = true;
   const waits = await watchWaits(Number(values.seconds) * 1_000);
   tally.isCounted = false;
   const after = await look();
-  stop.abort();
-  await Promise.all(turns);
-  // A kept connection that a node closes as idle just when the next round begins would look like a failure.
-  agent.destroy();
   const uploads = Math.max(1, tally.times.length);
   const seconds = (after.at - before.at) / 1_000;
   const of = (figure: keyof Moment) => after[figure] - before[figure];
@@ -154,12 +172,7 @@ async function measure(keys: readonly Key[]): Promise<Measured> {
   return measured;
 }
 
-async function keepSending(
-  url: string,
-  key: Key,
-  tally: { readonly times: number[]; refused: number; isCounted: boolean },
-  signal: AbortSignal,
-): Promise<void> {
+async function keepSending(url: string, key: Key, tally: Tally, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     sent += 1;
     const began = performance.now();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { PlanLimits } from '@safelight/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectImage, expectProblem } from '../support/answers.ts';
 import { createInstallation, type FleetNode, type Installation } from '../support/nodes.ts';
@@ -26,6 +27,17 @@ describe('an image whose bytes its sender does not send', () => {
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
+
+  /** Gives the tenant a plan of these limits; the node that is told follows at once. */
+  const usePlan = async (limits: Partial<PlanLimits>) => {
+    const headers = { ...installation.operator, 'content-type': 'application/json' };
+    for (const [method, path, body] of [
+      ['PUT', '/v1/admin/plans/slow', { limits }],
+      ['PATCH', '/v1/admin/tenants/tenant-a', { plan: 'slow' }],
+    ] as const) {
+      expect((await fetch(`${node.url}${path}`, { method, headers, body: JSON.stringify(body) })).status).toBe(200);
+    }
+  };
 
   beforeAll(async () => {
     photo = await smallPhoto();
@@ -63,6 +75,17 @@ describe('an image whose bytes its sender does not send', () => {
         filename: 'picture one.jpg',
         tags: ['found'],
       });
+    });
+
+    it('comes at the pace of its tenant, which is not its server’s fault', async () => {
+      // More than streams hold on its way: the last of them wait here for longer than a server may say nothing.
+      const bytes = Buffer.concat([unlike(photo), Buffer.alloc(300_000)]);
+      const port = await serve((_request, response) => response.end(bytes));
+      await usePlan({ bytesInPerSecond: Math.ceil(bytes.length / 4) });
+      const since = performance.now();
+      await expectImage(await post({ url: `http://127.0.0.1:${port}/a.jpg` }));
+      expect(performance.now() - since).toBeGreaterThan(1_500);
+      await usePlan({});
     });
 
     it('is one image under one Idempotency-Key, fetched once', async () => {

@@ -2,6 +2,7 @@ import { basename } from 'node:path/posix';
 import { type OutsideAnswer, OutsideError, type OutsideReason } from '../outbound/index.ts';
 import type { Tenant } from '../tenants/index.ts';
 import type { HttpContext } from './context.ts';
+import { type Pace, Paced, pacedBy } from './pace.ts';
 import { ProblemError } from './problem.ts';
 import type { Received } from './receive.ts';
 import type { PutAway } from './uploads.ts';
@@ -20,9 +21,14 @@ const PROBLEMS = {
 
 /**
  * Fetches a picture from a URL on a host that the tenant allows, as a stream within the bounds of an upload.
+ * @param pace at which the tenant's bytes may come; undefined: at any.
  * @throws ProblemError that tells what is wrong with the source, and nothing of networks that are not public.
  */
-export async function receiveFrom(context: HttpContext, tenant: Tenant, url: string, put: PutAway): Promise<Received> {
+export async function receiveFrom(
+  context: HttpContext,
+  { tenant, url, pace }: { readonly tenant: Tenant; readonly url: string; readonly pace: Pace | undefined },
+  put: PutAway,
+): Promise<Received> {
   const { limits, log } = context;
   let answer: OutsideAnswer | undefined;
   try {
@@ -37,7 +43,8 @@ export async function receiveFrom(context: HttpContext, tenant: Tenant, url: str
     });
     if (answer.status !== 200)
       throw new ProblemError('source_refused', { detail: `The source answers with the status ${answer.status}.` });
-    return { digest: await put(answer.body), filename: filenameOf(answer.url), fields: new Map() };
+    const bytes = pace ? pacedBy(new Paced(pace, context.clock), answer.body) : answer.body;
+    return { digest: await put(bytes), filename: filenameOf(answer.url), fields: new Map() };
   } catch (error) {
     if (context.closing.aborted) throw new ProblemError('shutting_down');
     if (!(error instanceof OutsideError)) throw error;

@@ -15,7 +15,7 @@ export interface OutsideRequest {
   readonly allow?: AllowHost | undefined;
   /** Of the answer's body. */
   readonly bytesMax: number;
-  /** From the call to the last byte of the answer, all redirects included. */
+  /** From the call to the last byte of the answer, all redirects included; longer if at its end bytes wait to be taken. */
   readonly msMax: number;
   /** Without a byte, headers included. */
   readonly idleMsMax: number;
@@ -123,13 +123,19 @@ class Watch {
 
   constructor(request: OutsideRequest) {
     this.#request = request;
-    const tooSlow = (ms: number, what: string) => () => {
-      // Bytes that wait to be taken here are not the server's fault.
-      if (what === 'nothing came' && this.#body?.writableNeedDrain) return this.#idle.refresh();
+    const tooSlow = (ms: number, what: string, timer: () => NodeJS.Timeout) => () => {
+      // Bytes that wait to be taken here, at the pace of a tenant, are not the server's fault.
+      if (this.#body?.writableNeedDrain) return timer().refresh();
       return this.#abort(new OutsideError('too_slow', `The server was too slow: ${what} for ${ms} ms.`));
     };
-    this.#whole = setTimeout(tooSlow(request.msMax, 'it did not end'), request.msMax);
-    this.#idle = setTimeout(tooSlow(request.idleMsMax, 'nothing came'), request.idleMsMax);
+    this.#whole = setTimeout(
+      tooSlow(request.msMax, 'it did not end', () => this.#whole),
+      request.msMax,
+    );
+    this.#idle = setTimeout(
+      tooSlow(request.idleMsMax, 'nothing came', () => this.#idle),
+      request.idleMsMax,
+    );
     this.#onAbort = () => this.#abort(request.signal?.reason);
     request.signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (request.signal?.aborted) this.#onAbort();
@@ -156,10 +162,14 @@ class Watch {
     return new OutsideError('unreachable', UNREACHABLE, told);
   }
 
-  /** The watch is over. @returns what to throw. */
-  end(error?: unknown): Error {
+  #unwatch(): void {
     clearTimeout(this.#whole);
     clearTimeout(this.#idle);
+  }
+
+  /** The watch is over. @returns what to throw. */
+  end(error?: unknown): Error {
+    this.#unwatch();
     this.#request.signal?.removeEventListener('abort', this.#onAbort);
     const told = this.explain(error);
     this.#controller.abort(told);
@@ -183,6 +193,8 @@ class Watch {
     this.#body = body;
     // A caller who no longer reads is not ended by what it no longer hears.
     body.on('error', () => undefined);
+    // Its server has done its part, however long the bytes wait here.
+    answer.on('end', () => this.#unwatch());
     answer.on('error', (error) => body.destroy(this.explain(error)));
     answer.on('close', () => {
       if (!answer.complete) body.destroy(this.explain(new Error('the answer ended before its last byte')));

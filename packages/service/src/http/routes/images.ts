@@ -79,7 +79,7 @@ async function create(context: HttpContext, request: FastifyRequest, reply: Fast
       isPrivate: (received: Received) =>
         token?.isPrivate ?? readVisibility(wish?.visibility ?? query.visibility ?? received.fields.get('visibility')),
       ...(wish
-        ? { receive: (put) => receiveFrom(context, tenant, wish.url, put) }
+        ? { receive: (put) => receiveFrom(context, { tenant, url: wish.url, pace: request.paces?.bytesIn }, put) }
         : { onFingerprint: key.setFingerprint }),
       finish: async (tx, accepted) => {
         await spendToken(tx, uploader);

@@ -93,6 +93,7 @@ describe('a fact', () => {
     facts.known('a');
     await questions[1]?.fail();
     expect(facts.known('a')).toEqual({ told: 7 });
+    await questions[2]?.fail();
     now += MS_MAX * 0.5;
     expect(facts.known('a')).toBeUndefined();
     const asked = facts.ask('a');
@@ -143,6 +144,25 @@ describe('a fact in an outage', () => {
     facts.known('a');
     now += MS_MAX * 1.5;
     expect(facts.known('a')).toEqual({ told: 7 });
+  });
+
+  it('is told without a gap when it was asked for just before its time was over', async () => {
+    await learn('a', 7);
+    now += MS_MAX - 100;
+    facts.known('a');
+    for (let passed = 0; passed < 2 * MS_MAX; passed += 50) {
+      now += 50;
+      expect(facts.known('a')).toEqual({ told: 7 });
+    }
+  });
+
+  it('is not told when the question came after its time', async () => {
+    await learn('a', 7);
+    now += MS_MAX + 100;
+    expect(facts.known('a')).toBeUndefined();
+    facts.ask('a').catch(() => undefined);
+    now += 50;
+    expect(facts.known('a')).toBeUndefined();
   });
 
   it('ends with the first answer to any question', async () => {

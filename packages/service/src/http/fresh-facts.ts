@@ -28,7 +28,7 @@ const AWAY_MS_MAX = 30_000;
 /**
  * Facts from the database that may be told for a few seconds. One that is asked for in the second half of its time is
  * asked for again meanwhile, so nobody who wants a hot one ever waits for a round trip; its age stays within the bound
- * all the same, but for an outage of the database, in which it may be told for 30 s more. Whoever asks for the same unknown fact at the same time shares one question.
+ * all the same, but while the database is silent, in which it may be told for 30 s more. Whoever asks for the same unknown fact at the same time shares one question.
  */
 export class FreshFacts<Fact extends object, Answer> {
   readonly #options: FreshFactsOptions<Fact, Answer>;
@@ -59,7 +59,9 @@ export class FreshFacts<Fact extends object, Answer> {
     const { msMax } = this.#options;
     const fact = this.#facts.get(key);
     const freshMs = this.#facts.getRemainingTTL(key) - this.#awayMsMax;
-    if (!fact || (freshMs <= 0 && !this.#isAway())) return undefined;
+    // A question that was put before the fact grew stale, and hangs, is no reason to wait for it.
+    const silenceMs = this.#asked.has(key) ? Math.min(UNANSWERED_MS, -freshMs) : UNANSWERED_MS;
+    if (!fact || (freshMs <= 0 && !this.#isSilent(silenceMs))) return undefined;
     if (freshMs < msMax / 2) this.#refresh(key);
     return fact;
   }
@@ -111,9 +113,9 @@ export class FreshFacts<Fact extends object, Answer> {
     else this.#facts.delete(key);
   }
 
-  #isAway(): boolean {
+  #isSilent(ms: number): boolean {
     const since = this.#unansweredSince;
-    return since !== undefined && this.#options.clock.monotonic() - since > UNANSWERED_MS;
+    return since !== undefined && this.#options.clock.monotonic() - since > ms;
   }
 
   #refresh(key: string): void {

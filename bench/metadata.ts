@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { DATABASE_URL_FILE } from '../packages/service/src/db/open.ts';
 import { asSuperuser, keyOf } from '../test/support/node-database.ts';
 import { postmasterOf } from '../test/support/processes.ts';
 import { Safelight } from '../test/support/safelight.ts';
+import { HttpClient } from './support/closed-loop.ts';
 import { CpuQuota } from './support/cpu-quota.ts';
 import { groupCpuMs, groupPids } from './support/group-cpu.ts';
 import { distinct } from './support/safelight-stand.ts';
@@ -37,6 +37,7 @@ const { values } = parseArgs({
 });
 const nodesMax = Number(values.nodes);
 const clients = Number(values.clients);
+const ANSWER_MS_MAX = 60_000;
 const WARM_UP_MS = 3_000;
 const SAMPLE_MS = 100;
 const quota = values['database-cores'] === undefined ? undefined : new CpuQuota(Number(values['database-cores']));
@@ -59,7 +60,7 @@ const objects = await mkdtemp(join(existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : t
 const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#808080' } })
   .jpeg()
   .toBuffer();
-const agent = new Agent({ keepAlive: true, maxSockets: clients * nodesMax });
+const client = new HttpClient(clients * nodesMax);
 const nodes: Safelight[] = [];
 let sent = 0;
 try {
@@ -87,7 +88,7 @@ try {
   console.log('\nall of one tenant:');
   print(await measure(keys.slice(0, 1)), single);
 } finally {
-  agent.destroy();
+  client.close();
   for (const node of nodes.toReversed()) await node.close();
   await rm(objects, { recursive: true, force: true });
   quota?.close();
@@ -139,7 +140,7 @@ async function measure(keys: readonly Key[]): Promise<Measured> {
       process.exitCode = 1;
     }
     // A kept connection that a node closes as idle just when the next round begins would look like a failure.
-    agent.destroy();
+    client.close();
   }
 }
 
@@ -176,23 +177,18 @@ async function keepSending(url: string, key: Key, tally: Tally, signal: AbortSig
   while (!signal.aborted) {
     sent += 1;
     const began = performance.now();
-    const status = await post(`${url}/v1/images`, key, distinct(picture, `${process.pid}-${sent}`));
+    const body = distinct(picture, `${process.pid}-${sent}`);
+    const { status } = await client.post(
+      `${url}/v1/images`,
+      ANSWER_MS_MAX,
+      { ...key, 'content-type': 'image/jpeg' },
+      body,
+    );
     if (!tally.isCounted) continue;
     if (status === 201 || status === 202) tally.times.push(performance.now() - began);
     else if (status === 503 || status === 429) tally.refused += 1;
     else throw new Error(`an upload was answered ${status}`);
   }
-}
-
-function post(url: string, key: Key, body: Buffer): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const headers = { ...key, 'content-type': 'image/jpeg', 'content-length': body.length };
-  const sending = request(url, { method: 'POST', agent, headers }, (response) => {
-    response.resume().once('end', () => resolve(response.statusCode ?? 0));
-    response.once('error', reject);
-  });
-  sending.once('error', reject).end(body);
-  return promise;
 }
 
 async function look(): Promise<Moment> {

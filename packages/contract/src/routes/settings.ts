@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { tenantSettingsPatchSchema, tenantSettingsSchema } from '../plans.ts';
+import { tenantSettingsSchema } from '../plans.ts';
 import { BODY_ERRORS, KEY_ERRORS } from './key-errors.ts';
 import { route } from './route.ts';
-import { iiifSchema, unsignedUrlsSchema } from './tenants.ts';
+import { iiifSchema, settingsChangeShape, unsignedUrlsSchema } from './tenants.ts';
 
 const settingsSchema = z
   .object({ settings: tenantSettingsSchema, unsignedUrls: unsignedUrlsSchema, iiif: iiifSchema })
@@ -28,11 +28,7 @@ export const changeSettings = route({
   summary:
     'Change what is named, and answer the whole; nodes follow at once, and within five seconds at the latest. What the plan lacks is refused, unless it stands so already.',
   scope,
-  body: z.strictObject({
-    settings: tenantSettingsPatchSchema.optional(),
-    unsignedUrls: unsignedUrlsSchema.optional(),
-    iiif: iiifSchema.optional(),
-  }),
+  body: z.strictObject(settingsChangeShape),
   responses: { 200: settingsSchema },
   errors: [...ERRORS, ...BODY_ERRORS, 'feature_not_in_plan'],
   event: 'tenant.changed',

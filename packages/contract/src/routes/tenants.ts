@@ -26,6 +26,12 @@ export const unsignedUrlsSchema = z
   .enum(['presets', 'open'])
   .describe('What its URLs may ask for without a signature.');
 export const iiifSchema = z.enum(['off', 'tiles', 'open']).describe('What it serves through the IIIF Image API.');
+/** How a tenant is treated, as far as a change names it. */
+export const settingsChangeShape = {
+  settings: tenantSettingsPatchSchema.optional(),
+  unsignedUrls: unsignedUrlsSchema.optional(),
+  iiif: iiifSchema.optional(),
+};
 const status = z.enum(Object.keys(TENANT_STATUSES) as [TenantStatus, ...TenantStatus[]]);
 
 const tenantSchema = z
@@ -73,9 +79,7 @@ export const createTenant = route({
     name: shortName.describe('As it will stand in URLs for ever.'),
     displayName: displayName.optional(),
     plan: shortName.optional().describe('`unlimited` if absent.'),
-    settings: tenantSettingsPatchSchema.optional(),
-    unsignedUrls: unsignedUrlsSchema.optional(),
-    iiif: iiifSchema.optional(),
+    ...settingsChangeShape,
   }),
   responses: { 201: newTenantSchema },
   errors: [...ERRORS, ...BODY_ERRORS, 'plan_unknown', 'tenant_refused'],
@@ -118,9 +122,7 @@ export const changeTenant = route({
   body: z.strictObject({
     displayName: displayName.nullable().optional().describe('null: none.'),
     plan: shortName.optional(),
-    settings: tenantSettingsPatchSchema.optional(),
-    unsignedUrls: unsignedUrlsSchema.optional(),
-    iiif: iiifSchema.optional(),
+    ...settingsChangeShape,
   }),
   responses: { 200: tenantSchema },
   errors: [...ERRORS, ...BODY_ERRORS, 'plan_unknown', 'tenant_not_found', 'tenant_refused'],

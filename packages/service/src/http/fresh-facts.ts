@@ -59,9 +59,7 @@ export class FreshFacts<Fact extends object, Answer> {
     const { msMax } = this.#options;
     const fact = this.#facts.get(key);
     const freshMs = this.#facts.getRemainingTTL(key) - this.#awayMsMax;
-    // A question that was put before the fact grew stale, and hangs, is no reason to wait for it.
-    const silenceMs = this.#asked.has(key) ? Math.min(UNANSWERED_MS, -freshMs) : UNANSWERED_MS;
-    if (!fact || (freshMs <= 0 && !this.#isSilent(silenceMs))) return undefined;
+    if (!fact || (freshMs <= 0 && !this.#isAway(key, -freshMs))) return undefined;
     if (freshMs < msMax / 2) this.#refresh(key);
     return fact;
   }
@@ -113,9 +111,11 @@ export class FreshFacts<Fact extends object, Answer> {
     else this.#facts.delete(key);
   }
 
-  #isSilent(ms: number): boolean {
+  /** A question that was put before the fact grew stale, and hangs, is no reason to wait for it. */
+  #isAway(key: string, staleMs: number): boolean {
     const since = this.#unansweredSince;
-    return since !== undefined && this.#options.clock.monotonic() - since > ms;
+    const silenceMs = this.#asked.has(key) ? Math.min(UNANSWERED_MS, staleMs) : UNANSWERED_MS;
+    return since !== undefined && this.#options.clock.monotonic() - since > silenceMs;
   }
 
   #refresh(key: string): void {

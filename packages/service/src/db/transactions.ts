@@ -13,7 +13,7 @@ export interface TransactionsOptions {
   readonly named: boolean;
   /** Whether sessions are a proxy's: then each transaction brings its settings along. */
   readonly isProxied: boolean;
-  /** How long a connection keeps a plan at most, in milliseconds. */
+  /** How long a new connection keeps a plan at most, in milliseconds; then longer each time, up to thrice that. */
   readonly plansMsMax: number;
   readonly clock: Pick<Clock, 'monotonic'>;
 }
@@ -36,6 +36,8 @@ export const STATEMENT_MS_MAX = 30_000;
  * transactions open, and what they have locked: the server would find out by TCP, after hours.
  */
 const IDLE_MS_MAX = 10_000;
+/** Making them anew costs each connection some 6 ms; ANALYZE comes after a minute, and throws away what it has overtaken. */
+const PLANS_GROWTH_MAX = 3;
 /** What PostgreSQL says to what follows a statement that failed. */
 const TRANSACTION_FAILED = '25P02';
 /** A writer that has said nothing for so long is asked whether it is still there; again every time. */
@@ -78,7 +80,7 @@ export function asTenantAlone(tenantId: string): Opening {
 /** Statements and transactions on the connections of one pool. */
 export class Transactions {
   readonly #options: TransactionsOptions;
-  readonly #plannedAt = new WeakMap<pg.PoolClient, number>();
+  readonly #plans = new WeakMap<pg.PoolClient, { readonly since: number; readonly keptMs: number }>();
 
   constructor(options: TransactionsOptions) {
     this.#options = options;
@@ -154,9 +156,11 @@ export class Transactions {
     const client = await pool.connect(signal);
     if (!named) return client;
     const now = clock.monotonic();
-    const plannedAt = this.#plannedAt.get(client);
-    if (plannedAt !== undefined && now - plannedAt < plansMsMax) return client;
-    this.#plannedAt.set(client, now);
+    const plans = this.#plans.get(client);
+    if (plans && now - plans.since < plans.keptMs) return client;
+    const keptMs = plans ? Math.min(plans.keptMs * 2, plansMsMax * PLANS_GROWTH_MAX) : plansMsMax;
+    this.#plans.set(client, { since: now, keptMs });
+    if (!plans) return client;
     gather(client);
     // Not waited for: it travels with what comes next, which fails as well when the connection is lost.
     client.query('DISCARD PLANS').catch(() => undefined);

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import { findTenantOfHost } from '../tenants/index.ts';
@@ -32,21 +31,29 @@ interface HostFact {
   readonly tenantId: string;
 }
 
+interface Nobodys {
+  readonly tenantId: null;
+}
+const NOBODYS: Nobodys = { tenantId: null };
+
 /** Whose a host is, as known here. */
 export class Domains {
   readonly #own: ReadonlySet<string>;
   readonly #facts: FreshFacts<HostFact, HostFact | undefined>;
-  /** Hosts that are nobody's, such as the installation's other names: asked for as seldom as the others. */
-  readonly #nobodys: LRUCache<string, true>;
+  /** Hosts that are nobody's, such as the installation's other names; apart, for anybody can name thousands. */
+  readonly #nobodys: FreshFacts<Nobodys, HostFact | undefined>;
 
   constructor(deps: { readonly database: Database; readonly clock: Clock; readonly publicUrl: string | undefined }) {
     const { database, clock, publicUrl } = deps;
     this.#own = new Set(publicUrl === undefined ? [] : [new URL(publicUrl).hostname]);
-    this.#nobodys = new LRUCache({ max: ENTRIES_MAX, ttl: STALE_MS_MAX, perf: { now: () => clock.monotonic() } });
+    const bounds = { clock, entriesMax: ENTRIES_MAX, msMax: STALE_MS_MAX };
+    this.#nobodys = new FreshFacts({
+      ...bounds,
+      ask: (host) => this.#facts.ask(host),
+      keep: (_host, fact) => (fact === undefined ? NOBODYS : undefined),
+    });
     this.#facts = new FreshFacts({
-      clock,
-      entriesMax: ENTRIES_MAX,
-      msMax: STALE_MS_MAX,
+      ...bounds,
       ask: async (host) => {
         const tenantId = await findTenantOfHost(database, host);
         return tenantId === undefined ? undefined : { host, tenantId };
@@ -61,10 +68,11 @@ export class Domains {
     app.addHook('onRequest', (request, _reply, done) => {
       const { host: named } = request;
       const host = named === undefined || isIP(named) !== 0 ? '' : named.replace(/:\d+$/, '').toLowerCase();
-      if (this.#own.has(host) || !HOST.test(host) || isIP(host) !== 0 || this.#nobodys.has(host)) return done();
+      if (this.#own.has(host) || !HOST.test(host) || isIP(host) !== 0) return done();
       const known = this.#facts.known(host);
       if (known) return settle(request, known, done);
-      this.#ask(host).then((fact) => settle(request, fact, done), done);
+      if (this.#nobodys.known(host)) return done();
+      this.#nobodys.ask(host).then((fact) => settle(request, fact, done), done);
     });
   }
 
@@ -72,13 +80,8 @@ export class Domains {
   forget(tenantId?: string): void {
     this.#facts.forgetWhere((fact) => tenantId === undefined || fact.tenantId === tenantId);
     this.#facts.forgetAsked(() => true);
-    this.#nobodys.clear();
-  }
-
-  async #ask(host: string): Promise<HostFact | undefined> {
-    const fact = await this.#facts.ask(host);
-    if (!fact) this.#nobodys.set(host, true);
-    return fact;
+    this.#nobodys.forgetWhere(() => true);
+    this.#nobodys.forgetAsked(() => true);
   }
 }
 

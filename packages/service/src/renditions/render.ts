@@ -15,7 +15,7 @@ import { putMarks } from './marks.ts';
 import type { MadeRendition, Rendition, RenditionCause } from './model.ts';
 import { readTransformation } from './order.ts';
 import { planRender } from './plan.ts';
-import { predictJob } from './predict.ts';
+import { type OutputPrediction, predictJob } from './predict.ts';
 import type { WorkerProcess } from './process.ts';
 import type { Looks, MadePyramid, Output, SourceFacts } from './protocol.ts';
 import { canHavePyramid } from './pyramid.ts';
@@ -51,8 +51,12 @@ interface WorkRow {
   readonly lacks_looks: boolean;
 }
 
-/** Outputs that took longer than this to make are made true before the rest of their job is done. */
+/**
+ * Outputs that took longer than this to make are made true before the rest of their job is done, if that is predicted to
+ * take so much CPU: three presets of one decode come within milliseconds of each other, and share a transaction.
+ */
 const INTERIM_MS = 250;
+const INTERIM_REST_MICROS_MIN = 50_000;
 /** An output is held in memory once, between scratch folder and object store. */
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -78,7 +82,8 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: La
     const found = await putSources(deps, worker, job, { ...first, transformations, path: folder.path });
     const pyramid = found.use;
     const marks = await putMarks(deps, job.tenantId, transformations, folder.path);
-    const { deadlineMs, effort } = predictJob(first.facts, transformations, { lane: job.lane, pyramid });
+    const { deadlineMs, effort, outputs } = predictJob(first.facts, transformations, { lane: job.lane, pyramid });
+    ending.expect(outputs);
     const { failures, looks } = await worker.run(
       {
         id: attempt,
@@ -146,6 +151,8 @@ class Ending {
   readonly #job: HeldJob;
   readonly #folder: string;
   readonly #work: readonly Work[];
+  /** CPU that each output is predicted to take, by its index, of those that have not come yet. */
+  readonly #expectedMicros = new Map<number, number>();
   readonly #stored: { renditionId: string; made: MadeRendition; pixels: number }[] = [];
   #ended = 0;
   #lastCommitAt: number;
@@ -162,7 +169,12 @@ class Ending {
     this.#lastCommitAt = deps.clock.monotonic();
   }
 
+  expect(outputs: readonly OutputPrediction[]): void {
+    for (const { index, costMicros } of outputs) this.#expectedMicros.set(index, costMicros);
+  }
+
   take(output: Output): void {
+    this.#expectedMicros.delete(output.index);
     this.#chain = this.#chain
       .then(() => this.#store(output))
       .catch((error: unknown) => {
@@ -219,10 +231,13 @@ class Ending {
       made: { objectKey, sha256, bytes: bytes.length, format, width, height, renderMs },
       pixels: width * height * frames,
     });
-    const isLast = this.#stored.length + this.#ended === this.#work.length;
-    if (!isLast && clock.monotonic() - this.#lastCommitAt > INTERIM_MS) {
+    if (clock.monotonic() - this.#lastCommitAt > INTERIM_MS && this.#restMicros() >= INTERIM_REST_MICROS_MIN) {
       await this.#commit({ ready: this.#stored.splice(0), failed: [] }, false);
     }
+  }
+
+  #restMicros(): number {
+    return [...this.#expectedMicros.values()].reduce((sum, micros) => sum + micros, 0);
   }
 
   async #read(output: Output): Promise<Uint8Array> {

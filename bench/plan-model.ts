@@ -9,6 +9,7 @@ import {
   claim,
   complete,
   enqueueMany,
+  lookAtQueue,
   RENEW_EVERY_MS,
   reapExpired,
   renew,
@@ -72,9 +73,11 @@ async function fill(database: Database): Promise<void> {
   });
 }
 
+/** As a supervisor does. */
 async function tend(database: Database): Promise<void> {
-  await database.transaction(reapExpired);
-  await tendQueue(database);
+  const look = await lookAtQueue(database);
+  if (look.isExpired) await database.transaction(reapExpired);
+  await tendQueue(database, look);
 }
 
 /** What an idle machine of two workers does to the database in a second besides, each with its share. */

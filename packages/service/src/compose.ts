@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { logOfPostgres, observeDatabase } from './compose/congestion.ts';
 import { proxyOf } from './compose/database-proxy.ts';
 import { drainNode, joinFleet } from './compose/fleet.ts';
+import { FreshOutputs } from './compose/fresh-outputs.ts';
 import { holdRemovals } from './compose/held-removals.ts';
 import { claimObjects } from './compose/installation.ts';
 import { startJanitors } from './compose/janitor.ts';
@@ -101,6 +102,7 @@ interface Parts {
   /** Fires when the node is told to end. */
   readonly draining: AbortController;
   readonly waiters: RenditionWaiters;
+  readonly fresh: FreshOutputs;
   readonly sealer: Sealer | undefined;
   readonly hub: EventHub;
   readonly scratch: string;
@@ -217,6 +219,7 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
     heartbeat,
     draining: new AbortController(),
     waiters,
+    fresh: new FreshOutputs(systemClock),
     sealer,
     hub,
     scratch,
@@ -225,7 +228,7 @@ async function openParts(config: Config, log: Logger, undo: Undo[]): Promise<Par
 }
 
 function startWorkers(parts: Parts): Promise<WorkerRole> {
-  const { config, opened, waiters, sealer } = parts;
+  const { config, opened, waiters, sealer, fresh } = parts;
   return startWorkerRole({
     ...parts,
     database: opened.database,
@@ -236,6 +239,7 @@ function startWorkers(parts: Parts): Promise<WorkerRole> {
     rssBytesMax: config.SAFELIGHT_WORKER_MEMORY,
     bounds: { ...BOUNDS_DEFAULT, pixelsMax: config.SAFELIGHT_PIXELS_MAX },
     scratchDirectory: parts.scratch,
+    onStored: (objectKey, bytes) => fresh.put(objectKey, bytes),
     onEnded: (ended) => {
       waiters.settle(ended);
       sealer?.hint();
@@ -275,6 +279,7 @@ async function startFront(
     texts: textsByServers,
     probe: (objectKey, signal) => prober.probe(objectKey, signal),
     hint: (what) => (what === 'jobs' ? workers?.hint() : sealer?.hint()),
+    takeFresh: (objectKey) => parts.fresh.take(objectKey),
     reserve: () => workers?.reserve(),
     workers: () => workers?.counts(),
     readiness: createReadiness({

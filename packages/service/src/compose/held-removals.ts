@@ -11,11 +11,15 @@ export function holdRemovals(store: ObjectStore, database: Queryable): ObjectSto
     if (keys.length > 0 && !(await isRemovalHeld(database).catch(() => true))) await store.remove(keys);
   };
   // Of whatever else a store can do, nothing changes.
+  const bound = new Map<string | symbol, unknown>([['remove', remove]]);
   return new Proxy(store, {
     get: (target, name) => {
-      if (name === 'remove') return remove;
+      if (bound.has(name)) return bound.get(name);
       const member: unknown = Reflect.get(target, name);
-      return typeof member === 'function' ? member.bind(target) : member;
+      if (typeof member !== 'function') return member;
+      const method: unknown = member.bind(target);
+      bound.set(name, method);
+      return method;
     },
   });
 }

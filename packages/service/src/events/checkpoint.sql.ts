@@ -1,4 +1,4 @@
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /** A new sealer asks once for what its predecessor left unsigned; one scan of the heads. $1 tenants at most. */
 export const FIND_UNSIGNED_TENANTS = statement(
@@ -7,14 +7,14 @@ export const FIND_UNSIGNED_TENANTS = statement(
 );
 
 /** The heads of the tenants $1 that moved since they were signed; by primary key. */
-export const READ_UNSIGNED_HEADS = statement(
+export const READ_UNSIGNED_HEADS = hotStatement(
   'event_heads_read_unsigned',
   `SELECT tenant_id, position, hash, log_position FROM event_heads
    WHERE tenant_id = ANY ($1::text[]) AND position > signed_position`,
 );
 
 /** Keeps signed heads ($1-$4 and $7 side by side; $5 time, $6 key) and notes how far each tenant is signed. */
-export const INSERT_CHECKPOINTS = statement(
+export const INSERT_CHECKPOINTS = hotStatement(
   'event_checkpoints_insert',
   `WITH signed AS (
      INSERT INTO event_checkpoints (tenant_id, position, hash, log_position, at, key_id, signature)

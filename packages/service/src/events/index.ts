@@ -8,10 +8,11 @@
  */
 
 export { type Anchors, anchoredPosition } from './anchor.ts';
+export { listenForDeeds } from './deeds.ts';
 export { eraseImageEvents, eraseTenantEvents } from './erase.ts';
 export type { Finding, FindingKind, VerifyReport } from './findings.ts';
 export { EventHub, type FollowOptions } from './hub.ts';
-export type { NewEvent, NewEventOf, SealedEvent } from './model.ts';
+export type { Deed, NewEvent, NewEventOf, SealedEvent } from './model.ts';
 export { EVENTS_CHANNEL } from './model.ts';
 export { publishSealingKey, readPublishedKeys } from './published-keys.ts';
 export { finishPurges, type PurgePass, type Purges, readPurges, releasePurges } from './purges.ts';

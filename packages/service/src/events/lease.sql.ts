@@ -16,7 +16,7 @@ export const ACQUIRE_SEALER_LEASE = statement(
 );
 
 /** Answers no row when the lease has passed to another. $1 holder, $2 token, $3 lease length in ms. */
-export const RENEW_SEALER_LEASE = statement(
+export const RENEW_SEALER_LEASE = hotStatement(
   'sealer_lease_renew',
   `UPDATE sealer_state SET lease_until = clock_timestamp() + $3 * interval '1 ms'
    WHERE holder = $1 AND token = $2 RETURNING token`,

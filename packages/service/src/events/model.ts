@@ -34,6 +34,25 @@ export interface SealedEvent {
 
 /** Told on this channel once per batch: the tenants concerned, separated by commas, or nothing for "anybody". */
 export const EVENTS_CHANNEL = 'safelight_events';
+/**
+ * What somebody acts on in the background. These alone are told by their names: pictures come and are made by the
+ * hundred in a second, and who waits for something rare need not be woken by them.
+ */
+export const DEEDS = [
+  'image.deleted',
+  'preset.changed',
+  'preset.removed',
+  'tenant.suspended',
+  'tenant.resumed',
+  'tenant.deleting',
+  'tenant.deleted',
+  'webhook.created',
+  'webhook.changed',
+  'webhook.tested',
+] as const satisfies readonly EventType[];
+export type Deed = (typeof DEEDS)[number];
+/** Told on this channel with a batch that has some of them: their types, separated by commas. */
+export const DEEDS_CHANNEL = 'safelight_deeds';
 /** Told on this channel by nodes that do not seal when they have committed events. */
 export const SEAL_CHANNEL = 'safelight_seal';
 /** The payload on that channel of a sealer that has given its lease back. */

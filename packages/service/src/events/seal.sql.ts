@@ -33,7 +33,7 @@ export const PICK_SETTLED_EVENTS = hotStatement(
  * Moves a batch from the inbox to the log with its positions and links ($1-$7, side by side), moves the heads of its
  * tenants ($8-$11), renews the lease, and tells the followers once. The events' own fields never leave the database.
  * $12 token, $13 lease length in ms, $14 log position, $15 log hash, $16 channel, $17 payload,
- * $18 floor.
+ * $18 floor, $19 channel and $20 payload for those who wait for some types alone; empty: nothing is told there.
  */
 export const SEAL_EVENTS = hotStatement(
   'event_seal',
@@ -59,5 +59,5 @@ export const SEAL_EVENTS = hotStatement(
      SET log_position = $14, log_hash = $15, floor = $18::xid8, lease_until = clock_timestamp() + $13 * interval '1 ms'
      WHERE token = $12
    )
-   SELECT count(*) AS sealed, pg_notify($16, $17) FROM sealed`,
+   SELECT count(*) AS sealed, pg_notify($16, $17), CASE WHEN $20::text <> '' THEN pg_notify($19, $20) END FROM sealed`,
 );

@@ -1,8 +1,9 @@
 import { invariant } from '../core/invariant.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { type ChainedEvent, digestEvent, digestPersonal, GENESIS, link } from './chain.ts';
+import { deedsOf } from './deeds.ts';
 import { fence, type LogHead, type SealerLease } from './lease.ts';
-import { BATCH_EVENTS_MAX, EVENTS_CHANNEL } from './model.ts';
+import { BATCH_EVENTS_MAX, DEEDS_CHANNEL, EVENTS_CHANNEL } from './model.ts';
 import { LOOK_AT_INBOX, PICK_SETTLED_EVENTS, SEAL_EVENTS } from './seal.sql.ts';
 
 // A notification's payload has fewer than 8000 bytes.
@@ -77,6 +78,7 @@ export async function sealBatch(database: Database, lease: SealerLease, leaseMs:
 
 interface LinkedBatch {
   readonly floor: string;
+  readonly deeds: string;
   readonly events: readonly LinkedEvent[];
   readonly heads: readonly TenantHead[];
   readonly log: LogHead;
@@ -104,7 +106,9 @@ function linkRows(rows: readonly PickedRow[], start: LogHead): LinkedBatch {
       logHash: nextLogHash,
     };
   });
-  return { events, heads: [...heads.values()], log: { logPosition, logHash }, floor: rows.at(-1)?.xid ?? '0' };
+  const log = { logPosition, logHash };
+  const deeds = deedsOf(rows.map(({ type }) => type));
+  return { events, heads: [...heads.values()], log, floor: rows.at(-1)?.xid ?? '0', deeds };
 }
 
 function chained(row: PickedRow, personalDigest: Buffer | null): ChainedEvent {
@@ -143,6 +147,8 @@ async function writeBatch(tx: Transaction, batch: LinkedBatch, lease: SealerLeas
     EVENTS_CHANNEL,
     tenants.length <= PAYLOAD_BYTES_MAX ? tenants : '',
     batch.floor,
+    DEEDS_CHANNEL,
+    batch.deeds,
   ]);
   invariant(written?.sealed === events.length, `${events.length} events were numbered, ${written?.sealed} moved`);
 }

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../db/database.ts';
 import type { EventHub } from '../events/index.ts';
-import type { Reservation, WorkerCounts } from '../jobs/index.ts';
+import type { WorkerCounts } from '../jobs/index.ts';
 import type { FetchOutside } from '../outbound/index.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { Rejection, RenditionWaiters, SourceFacts } from '../renditions/index.ts';
+import type { Rejection, RenditionWaiters, Reservation, SourceFacts } from '../renditions/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { LookUpTexts } from '../tenants/index.ts';
 import type { NodeCounts } from '../usage/index.ts';
@@ -57,6 +57,8 @@ export interface HttpDeps {
   readonly probe: (objectKey: string, signal?: AbortSignal) => Promise<ProbeResult>;
   /** Called after a commit that left work or events behind. */
   readonly hint: (what: 'jobs' | 'events') => void;
+  /** Takes the bytes of an object that this node has just stored, if it still has them. */
+  readonly takeFresh: (objectKey: string) => Buffer | undefined;
   /** Sets an idle worker of this node aside, where it has any. */
   readonly reserve: () => Reservation | undefined;
   /** The worker processes of this node, where it has any. */

@@ -13,6 +13,8 @@ let directory: string;
 let store: ObjectStore;
 /** Reads that reached the store. */
 let reads: string[];
+/** What was stored here a moment ago. */
+let fresh: Map<string, Buffer>;
 let cache: ObjectCache;
 let next = 0;
 
@@ -23,6 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 beforeEach(() => {
   reads = [];
+  fresh = new Map();
   cache = cacheOf(10);
 });
 
@@ -34,7 +37,7 @@ function cacheOf(count: number): ObjectCache {
       return store.read(key);
     },
   };
-  return new ObjectCache(counting, count * 2 * KILOBYTE);
+  return new ObjectCache(counting, count * 2 * KILOBYTE, (objectKey) => fresh.get(objectKey));
 }
 
 async function put(bytes: number, imageId = 'img_a', tenantId = 'ten_a'): Promise<Deliverable & { body: Buffer }> {
@@ -56,10 +59,18 @@ describe('an object', () => {
     expect(reads.length).toBe(1);
   });
 
+  it('is not read at all when it was stored here a moment ago, and is in memory afterwards', async () => {
+    const object = await put(KILOBYTE);
+    fresh.set(object.objectKey, object.body);
+    expect(await cache.read(object)).toBe(object.body);
+    expect(cache.get(object.objectKey)).toBe(object.body);
+    expect(reads).toEqual([]);
+  });
+
   it('is streamed instead when it is large, or larger than the whole memory', async () => {
     expect(cache.takes(await put(KILOBYTE))).toBe(true);
     const large = await put(256 * KILOBYTE + 1);
-    expect(new ObjectCache(store, 64 * KILOBYTE * KILOBYTE).takes(large)).toBe(false);
+    expect(new ObjectCache(store, 64 * KILOBYTE * KILOBYTE, () => undefined).takes(large)).toBe(false);
     expect(cacheOf(0).takes(await put(1))).toBe(false);
   });
 

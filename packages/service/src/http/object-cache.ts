@@ -27,9 +27,12 @@ export class ObjectCache {
   readonly #byImage = new KeysByOwner();
   readonly #reading = new Map<string, Promise<Buffer>>();
   readonly #bytesMax: number;
+  readonly #take: (objectKey: string) => Buffer | undefined;
 
-  constructor(store: Pick<ObjectStore, 'read'>, bytesMax: number) {
+  /** @param take gives bytes that this node has just stored */
+  constructor(store: Pick<ObjectStore, 'read'>, bytesMax: number, take: (objectKey: string) => Buffer | undefined) {
     this.#store = store;
+    this.#take = take;
     this.#bytesMax = bytesMax;
     this.#held = new LRUCache<string, Held>({
       // lru-cache takes no bound of 0.
@@ -62,7 +65,9 @@ export class ObjectCache {
     const { objectKey } = object;
     const underWay = this.#reading.get(objectKey);
     if (underWay) return underWay;
-    const reading: Promise<Buffer> = readWhole(this.#store, object)
+    const fresh = this.#take(objectKey);
+    const read = fresh ? Promise.resolve(fresh) : readWhole(this.#store, object);
+    const reading: Promise<Buffer> = read
       .then((bytes) => {
         // Forgotten meanwhile: told to who asked before, and kept for nobody.
         if (this.#reading.get(objectKey) === reading) this.#admit(object, bytes);

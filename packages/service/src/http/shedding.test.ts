@@ -1,5 +1,8 @@
+import { setImmediate as turnOfLoop } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { boundCrossed, type Load, type Sheddable } from './shedding.ts';
+import { systemClock } from '../core/clock.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { boundCrossed, type Load, type Sheddable, Shedding } from './shedding.ts';
 
 const IDLE: Load = { eventLoopDelay: 0, databaseWait: 0, liveWait: 0 };
 const KINDS: readonly Sheddable[] = ['batch', 'upload', 'live'];
@@ -38,4 +41,22 @@ it('names the bound that was crossed', () => {
     limit: 400,
     actual: 512,
   });
+});
+
+it('measures the loop from the first question on, until the node closes', async () => {
+  const closing = new AbortController();
+  const idle = { counts: () => ({ total: 0, idle: 0, waiting: 0, waitedMs: 0 }) };
+  const deps = { clock: systemClock, database: idle, metrics: createMetrics(), closing: closing.signal };
+  const shedding = new Shedding(deps);
+  const block = async (ms: number) => {
+    for (const end = systemClock.monotonic() + ms; systemClock.monotonic() < end; await turnOfLoop()) {
+      for (const busy = systemClock.monotonic() + 200; systemClock.monotonic() < busy; );
+    }
+  };
+  await block(400);
+  shedding.refuse('batch');
+  await block(1_200);
+  expect(() => shedding.refuse('batch')).toThrow(/eventLoopDelayMsMax/);
+  closing.abort();
+  expect(() => shedding.refuse('batch')).not.toThrow();
 });

@@ -42,6 +42,8 @@ const NANOSECONDS_PER_MS = 1e6;
 /** A measure of the loop tells of this time, and so long does a long wait for a rendition count. */
 const WINDOW_MS = 1_000;
 const LIVE_WAIT_MS = 5_000;
+/** Nobody measures the loop after this long without work that could be refused: looking cost an idle node 3 ms/s. */
+const UNASKED_MS = 10_000;
 
 interface SheddingDeps {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -54,6 +56,8 @@ interface SheddingDeps {
 export class Shedding {
   readonly #deps: SheddingDeps;
   readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  /** Runs while the loop is measured, from the last question on. */
+  #unasked: NodeJS.Timeout | undefined;
   #eventLoopDelay = 0;
   #measuredAt: number;
   #live = { at: Number.NEGATIVE_INFINITY, waitedMs: 0 };
@@ -61,8 +65,7 @@ export class Shedding {
   constructor(deps: SheddingDeps) {
     this.#deps = deps;
     this.#measuredAt = deps.clock.monotonic();
-    this.#delays.enable();
-    deps.closing.addEventListener('abort', () => this.#delays.disable(), { once: true });
+    deps.closing.addEventListener('abort', () => this.#rest(), { once: true });
   }
 
   /** @throws PlacesTakenError with the bound that this node has crossed for such work. */
@@ -78,9 +81,30 @@ export class Shedding {
     this.#live = { at: this.#deps.clock.monotonic(), waitedMs };
   }
 
+  /** From the first question after a rest on; what it answers is known a second later. */
+  #measure(now: number): void {
+    if (this.#unasked) {
+      this.#unasked.refresh();
+      return;
+    }
+    if (this.#deps.closing.aborted) return;
+    this.#delays.enable();
+    this.#measuredAt = now;
+    this.#unasked = setTimeout(() => this.#rest(), UNASKED_MS).unref();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#unasked);
+    this.#unasked = undefined;
+    this.#delays.disable();
+    this.#delays.reset();
+    this.#eventLoopDelay = 0;
+  }
+
   #load(): Load {
     const { clock, database } = this.#deps;
     const now = clock.monotonic();
+    this.#measure(now);
     if (now - this.#measuredAt > WINDOW_MS) {
       // The median: that the process once stood still, such as when its machine was suspended, is no load.
       this.#eventLoopDelay = Math.max(0, this.#delays.percentile(50) / NANOSECONDS_PER_MS - RESOLUTION_MS);

@@ -1,11 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Database, Reads } from '../db/database.ts';
-import { type ClaimedJob, promote, type Reservation } from '../jobs/index.ts';
-import { lockOriginal } from '../originals/index.ts';
+import { promote } from '../jobs/index.ts';
 import {
+  type LeasedJob,
   orderByUrl,
   type Rendition,
   type RenditionRow,
+  type Reservation,
   renditionDigest,
   type SourceFacts,
   toRendition,
@@ -136,24 +137,23 @@ export async function hurryRendition(
   { pendingMax, reservation }: Hurry,
 ): Promise<Hurried | undefined> {
   const { rendition, originalId, source } = delivery;
-  let leased: ClaimedJob | undefined;
+  let leased: LeasedJob | undefined;
   try {
     const hurried = await database.asTenant(tenantId, async (tx) => {
       if (rendition?.jobId) {
         await promote(tx, tenantId, rendition.jobId);
         return { rendition, leased: undefined };
       }
-      if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return undefined;
       const order = { tenantId, originalId, source, transformations: [transformation], lane: 'live' } as const;
-      const { renditions, leased } = await orderByUrl(tx, clock, order, { pendingMax, nodeId: reservation?.nodeId });
-      const [ordered] = renditions;
-      return ordered && { rendition: ordered, leased };
+      const ordered = await orderByUrl(tx, clock, order, { pendingMax, nodeId: reservation?.nodeId });
+      const [first] = ordered?.renditions ?? [];
+      return first && { rendition: first, leased: ordered?.leased };
     });
     leased = hurried?.leased;
     return hurried && { rendition: hurried.rendition, isRunning: leased !== undefined };
   } finally {
     // A commit whose answer was lost may have leased the job all the same: its lease runs out.
-    if (leased) reservation?.run(leased);
+    if (leased) reservation?.run(leased.job, leased.work);
     else reservation?.release();
   }
 }
@@ -172,7 +172,6 @@ export async function orderForLater(
   pendingMax: number,
 ): Promise<void> {
   await database.asTenant(tenantId, async (tx) => {
-    if (!(await lockOriginal(tx, tenantId, originalId, 'change'))) return;
     const order = { tenantId, originalId, source, transformations: [transformation], lane: 'batch' } as const;
     await orderByUrl(tx, clock, order, { pendingMax });
   });

@@ -145,6 +145,27 @@ describe('many at once', () => {
       await waker.close();
     });
 
+    test('tries again soon after a failure, however seldom it polls', async () => {
+      const calls = new EventEmitter();
+      const again = once(calls, 'again');
+      let isFirst = true;
+      const waker = new JobWaker({
+        // Nothing else wakes it.
+        database: { query: (sql, values) => stand.database.query(sql, values), listen: () => () => undefined },
+        nodeId: 'node_1',
+        pollMs: 3_600_000,
+        onError: () => undefined,
+        onWake: async () => {
+          if (!isFirst) return !calls.emit('again');
+          isFirst = false;
+          throw new Error('the database did not answer');
+        },
+      });
+      waker.start();
+      await again;
+      await waker.close();
+    });
+
     test('leaves the parked when it closes, and calls no more', async () => {
       let calls = 0;
       const waker = wakerOf(

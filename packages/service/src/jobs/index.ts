@@ -24,7 +24,6 @@ export type {
   Lease,
   Misfortunes,
   NewJob,
-  Reservation,
   WorkerCounts,
 } from './model.ts';
 export { LANES } from './model.ts';
@@ -41,7 +40,7 @@ export {
   virtualReturn,
   virtualStart,
 } from './policy.ts';
-export { type Expired, reapExpired, type Tended, tendQueue } from './reap.ts';
+export { type Expired, lookAtQueue, type QueueLook, reapExpired, type Tended, tendQueue } from './reap.ts';
 export { release } from './release.ts';
 export { renew } from './renew.ts';
 export { keepReservation } from './reservation.ts';

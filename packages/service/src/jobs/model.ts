@@ -69,15 +69,6 @@ export interface WorkerCounts {
   readonly idle: number;
 }
 
-/** A worker process of this node that is idle and set aside for a job which is about to be put into the queue. */
-export interface Reservation {
-  readonly nodeId: string;
-  /** Gives the job to the worker, once the transaction that leased it has committed. */
-  run(job: ClaimedJob): void;
-  /** Gives the worker back: there is no job for it. */
-  release(): void;
-}
-
 export interface Job extends Misfortunes {
   readonly tenantId: string;
   readonly jobId: string;

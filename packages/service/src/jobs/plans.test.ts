@@ -11,6 +11,7 @@ import {
   countJobs,
   enqueue,
   isHeld,
+  lookAtQueue,
   promote,
   reapExpired,
   release,
@@ -87,6 +88,7 @@ describe.each([18, 15] as const)('plans made while the queue was empty, on Postg
     await database.transaction(reapExpired);
     await release(database, { ...dead, solitary: true }, { reason: 'worker_died', message: 'SIGSEGV' }, 0);
     await database.asTenant(TENANT_A, (tx) => retryDead(tx, TENANT_A, dead.jobId));
+    await lookAtQueue(database);
     await tendQueue(database);
     await countJobs(database);
     await database.asTenant(TENANT_A, (tx) => cancelJobs(tx, TENANT_A, two));

@@ -14,8 +14,10 @@ export interface JobWakerOptions {
 }
 
 const CHANNEL = 'safelight_jobs';
-/** The net under lost notifications: an idle claim costs a fraction of a millisecond. */
-const POLL_MS = 1_000;
+/** The net under lost notifications, where no look at the queue (lookAtQueue) finds the job before. */
+const POLL_MS = 5_000;
+/** After a failure, which need not be the database's end. */
+const RETRY_MS = 1_000;
 /** An enqueue that looked for parked nodes just before this one parked commits about a disk flush later. */
 const SECOND_LOOK_MS = 30;
 
@@ -35,6 +37,7 @@ export class JobWaker {
   #unlisten: (() => void) | undefined;
   #turning: Promise<void> | undefined;
   #again = false;
+  #hasFailed = false;
   #parked = false;
   #closed = false;
 
@@ -90,6 +93,7 @@ export class JobWaker {
   }
 
   async #turn(): Promise<void> {
+    this.#hasFailed = false;
     try {
       while (this.#again && !this.#closed) {
         this.#again = false;
@@ -100,6 +104,7 @@ export class JobWaker {
     } catch (error) {
       // The poll tries again.
       this.#again = false;
+      this.#hasFailed = true;
       this.#onError(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -118,6 +123,7 @@ export class JobWaker {
 
   #schedulePoll(): void {
     clearTimeout(this.#poll);
-    if (!this.#closed) this.#poll = setTimeout(() => this.hint(), this.#pollMs);
+    const pollMs = this.#hasFailed ? Math.min(RETRY_MS, this.#pollMs) : this.#pollMs;
+    if (!this.#closed) this.#poll = setTimeout(() => this.hint(), pollMs);
   }
 }

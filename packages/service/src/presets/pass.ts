@@ -34,8 +34,11 @@ const LATE_DUE_SECONDS = 2 * LATE_SECONDS;
 /** After a failure, such as of a budget that does not hold what is to be ordered. */
 const REST_SECONDS = 60;
 
-/** One turn of every pass that is not over. @returns how many renditions were ordered. */
-export async function advancePasses(deps: Deps, signal: AbortSignal): Promise<number> {
+/** One turn of every pass that is not over. @returns how many those are, and how many renditions were ordered. */
+export async function advancePasses(
+  deps: Deps,
+  signal: AbortSignal,
+): Promise<{ readonly passes: number; readonly ordered: number }> {
   const { database } = deps;
   let ordered = 0;
   const due = await database.query<{ tenantId: string; name: string }>(selectDue, [LATE_DUE_SECONDS]);
@@ -46,7 +49,7 @@ export async function advancePasses(deps: Deps, signal: AbortSignal): Promise<nu
       if (now === 0) break;
     }
   }
-  return ordered;
+  return { passes: due.length, ordered };
 }
 
 /** Orders the next pictures and counts those that have ended, in one transaction: a crash leaves both or neither. */

@@ -49,8 +49,10 @@ const act = (name: string, tenantId = a) => ({ tenantId, actor: 'key_1', name })
 const put = (name: string, transformation: string, onUpload = true) =>
   test.database.asTenant(a, (tx) => putPreset(tx, systemClock, act(name), { transformation, onUpload }));
 const remove = (name: string) => test.database.asTenant(a, (tx) => removePreset(tx, systemClock, act(name)));
-const turn = (pendingMax?: number) =>
-  advancePasses({ database: test.database, clock: systemClock, ...(pendingMax && { pendingMax }) }, NEVER);
+const turn = async (pendingMax?: number) => {
+  const deps = { database: test.database, clock: systemClock, ...(pendingMax && { pendingMax }) };
+  return (await advancePasses(deps, NEVER)).ordered;
+};
 const presetsOf = async (tenantId: string) => {
   const tenant = await getTenant(test.database, tenantId);
   if (!tenant) throw new Error('there is no such tenant');

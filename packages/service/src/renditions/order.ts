@@ -4,16 +4,18 @@ import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Transaction } from '../db/database.ts';
 import { type ClaimedJob, enqueue, enqueueLeased, keepReservation, type Lane, type NewJob } from '../jobs/index.ts';
+import { lockOriginal } from '../originals/index.ts';
 import { type PredictedUse, reserveRenders } from '../usage/index.ts';
 import { renditionDigest } from './digest.ts';
 import { retryJob } from './end.ts';
 import { type Rendition, type RenditionRow, toRendition } from './model.ts';
 import { insertRenditions, selectStanding } from './order.sql.ts';
-import { refuseFlood, type UrlLane } from './pending.ts';
+import { countPendingOf, refuseFlood, type UrlLane } from './pending.ts';
 import { predictJob } from './predict.ts';
 import type { SourceFacts } from './protocol.ts';
 import type { PyramidUse } from './pyramid.ts';
 import { foreseePyramid } from './pyramid-use.ts';
+import { findWork, type WorkRow } from './work.ts';
 
 export interface RenditionOrder {
   readonly tenantId: string;
@@ -38,8 +40,13 @@ export interface UrlBounds {
 export interface Ordered {
   /** Every rendition asked for, as it stands after. */
   readonly renditions: Rendition[];
-  /** The job, if the waiting worker has it already; good when the transaction has committed. */
-  readonly leased: ClaimedJob | undefined;
+  /** The job, if the waiting worker has it already, and what it has to make; good when the transaction has committed. */
+  readonly leased: LeasedJob | undefined;
+}
+
+export interface LeasedJob {
+  readonly job: ClaimedJob;
+  readonly work: readonly WorkRow[];
 }
 
 /**
@@ -49,45 +56,71 @@ export interface Ordered {
  * @returns every rendition asked for, as it stands after.
  */
 export async function orderRenditions(tx: Transaction, clock: Clock, order: RenditionOrder): Promise<Rendition[]> {
-  return (await orderWith(tx, clock, order, undefined)).renditions;
+  const asked = digestsOf(order);
+  return (await orderLacking(tx, clock, order, { asked, standing: order.isNew ? [] : await look(tx, order, asked) }))
+    .renditions;
 }
 
-/** The same for an order by URL. @throws PlacesTakenError when too many are pending. */
+/**
+ * The same for an order by URL, which locks the original itself: what stands, and how much is pending, is asked for in
+ * the same round trip, and read under the lock.
+ * @returns undefined when the original is gone. @throws PlacesTakenError when too many are pending.
+ */
 export async function orderByUrl(
   tx: Transaction,
   clock: Clock,
   order: RenditionOrder & { readonly lane: UrlLane },
-  bounds: UrlBounds,
-): Promise<Ordered> {
-  return orderWith(tx, clock, order, { ...bounds, lane: order.lane });
+  { pendingMax, nodeId }: UrlBounds,
+): Promise<Ordered | undefined> {
+  const asked = digestsOf(order);
+  const [isThere, standing, pending] = await Promise.all([
+    lockOriginal(tx, order.tenantId, order.originalId, 'change'),
+    look(tx, order, asked),
+    countPendingOf(tx, order, pendingMax),
+  ]);
+  if (!isThere) return undefined;
+  return orderLacking(tx, clock, order, { asked, standing, nodeId, refuse: () => refuseFlood(pending, pendingMax) });
 }
 
-async function orderWith(
-  tx: Transaction,
-  clock: Clock,
-  order: RenditionOrder,
-  bounds: (UrlBounds & { readonly lane: UrlLane }) | undefined,
-): Promise<Ordered> {
-  const digests = new Map(order.transformations.map((text) => [text, renditionDigest(text)]));
-  const look = async () => {
-    const values = [order.tenantId, order.originalId, [...digests.values()]];
-    return (await tx.query<RenditionRow>(selectStanding, values)).map(toRendition);
-  };
-  let standing = order.isNew ? [] : await look();
-  if (standing.length > 0 && (await reviveJobs(tx, clock, order.tenantId, standing))) standing = await look();
+/** By transformation. */
+type Digests = ReadonlyMap<string, Uint8Array>;
+
+function digestsOf({ transformations }: RenditionOrder): Digests {
+  return new Map(transformations.map((text) => [text, renditionDigest(text)]));
+}
+
+async function look(tx: Transaction, { tenantId, originalId }: RenditionOrder, asked: Digests): Promise<Rendition[]> {
+  const rows = await tx.query<RenditionRow>(selectStanding, [tenantId, originalId, [...asked.values()]]);
+  return rows.map(toRendition);
+}
+
+interface Found {
+  readonly asked: Digests;
+  readonly standing: readonly Rendition[];
+  readonly nodeId?: string | undefined;
+  /** Throws when there is no room for another. */
+  readonly refuse?: () => void;
+}
+
+async function orderLacking(tx: Transaction, clock: Clock, order: RenditionOrder, found: Found): Promise<Ordered> {
+  const { asked, nodeId, refuse } = found;
+  let { standing } = found;
+  if (standing.length > 0 && (await reviveJobs(tx, clock, order.tenantId, standing))) {
+    standing = await look(tx, order, asked);
+  }
   const known = new Set(standing.map((rendition) => rendition.transformation));
   const lacking = order.transformations.filter((text) => !known.has(text));
-  if (lacking.length === 0) return { renditions: standing, leased: undefined };
+  if (lacking.length === 0) return { renditions: [...standing], leased: undefined };
 
-  if (bounds) await refuseFlood(tx, { ...order, lane: bounds.lane }, bounds.pendingMax);
+  refuse?.();
   const lackingRead = lacking.map(readTransformation);
   const pyramid = await foreseePyramid(tx, order, order.source, lackingRead);
   const { job, use } = jobFor(clock, order, lackingRead, pyramid);
   const { jobId } = job;
-  const enqueued = putReserved(tx, clock, job, use, bounds?.nodeId);
+  const enqueued = putReserved(tx, clock, job, use, nodeId);
   const owe = async (jobId: string) => {
     const made = lacking.map((transformation): Rendition => {
-      const digest = digests.get(transformation);
+      const digest = asked.get(transformation);
       invariant(digest, 'every transformation asked for has a digest');
       return toRendition(pendingRow(newId('rendition', clock), order.originalId, transformation, digest, jobId));
     });
@@ -103,12 +136,14 @@ async function orderWith(
   };
   if (!order.isNew) {
     const { jobId, leased } = await enqueued;
-    return { renditions: await owe(jobId), leased };
+    // The worker that has the job would ask for its work at once: read here, that costs no further round trip.
+    const [renditions, work] = await Promise.all([owe(jobId), leased ? findWork(tx, leased) : []]);
+    return { renditions, leased: leased && { job: leased, work } };
   }
   // Both in one round trip where the job's id is known beforehand.
-  const [{ joined, leased }, renditions] = await Promise.all([enqueued, owe(jobId)]);
+  const [{ joined }, renditions] = await Promise.all([enqueued, owe(jobId)]);
   invariant(!joined, 'an original just made has no job');
-  return { renditions, leased };
+  return { renditions, leased: undefined };
 }
 
 function jobFor(

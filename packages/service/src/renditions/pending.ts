@@ -11,19 +11,29 @@ const OF_ORIGINAL_MAX = 64;
 /** Lanes into which URLs order: somebody waits, or has something else already. */
 export type UrlLane = keyof typeof countPending;
 
+/** Renditions of a lane that are not made. */
+export interface PendingCounts {
+  readonly ofTenant: number;
+  readonly ofOriginal: number;
+}
+
+/** @param ofTenantMax as far as which is counted */
+export async function countPendingOf(
+  tx: Transaction,
+  { tenantId, originalId, lane }: { readonly tenantId: string; readonly originalId: string; readonly lane: UrlLane },
+  ofTenantMax: number,
+): Promise<PendingCounts> {
+  const values = [tenantId, originalId, ofTenantMax];
+  const [row] = await tx.query<{ of_tenant: number; of_original: number }>(countPending[lane], values);
+  return { ofTenant: row?.of_tenant ?? 0, ofOriginal: row?.of_original ?? 0 };
+}
+
 /**
  * Refuses a further rendition while a tenant has as many in the lane as it may have that are not made: URLs can be
  * thought up faster than pictures can be made. Orders at the same moment may pass together.
  * @throws PlacesTakenError with the bound.
  */
-export async function refuseFlood(
-  tx: Transaction,
-  { tenantId, originalId, lane }: { readonly tenantId: string; readonly originalId: string; readonly lane: UrlLane },
-  ofTenantMax: number,
-): Promise<void> {
-  const values = [tenantId, originalId, ofTenantMax];
-  const [row] = await tx.query<{ of_tenant: number; of_original: number }>(countPending[lane], values);
-  const { of_tenant: ofTenant, of_original: ofOriginal } = row ?? { of_tenant: 0, of_original: 0 };
+export function refuseFlood({ ofTenant, ofOriginal }: PendingCounts, ofTenantMax: number): void {
   if (ofTenant >= ofTenantMax) {
     throw new PlacesTakenError({ name: 'pendingRenditionsOfTenantMax', limit: ofTenantMax, actual: ofTenant });
   }

@@ -9,7 +9,6 @@ import type { ClaimedJob } from '../jobs/index.ts';
 import { copyObjectTo } from '../ports/copy-object.ts';
 import { type ObjectStore, OutOfSpaceError } from '../ports/object-store.ts';
 import type { Bounds } from './bounds.ts';
-import { selectWork } from './end.sql.ts';
 import { endRenditions, type HeldJob, type JobResults } from './end.ts';
 import { putMarks } from './marks.ts';
 import type { MadeRendition, Rendition, RenditionCause } from './model.ts';
@@ -22,6 +21,7 @@ import { canHavePyramid } from './pyramid.ts';
 import { keepNewPyramid } from './pyramid-keep.ts';
 import { type FoundPyramid, putPyramid, refuseDamaged, usePyramid } from './pyramid-use.ts';
 import { ORIGINAL_FILE } from './scratch.ts';
+import { findWork, type WorkRow } from './work.ts';
 
 export interface RenderDeps {
   readonly database: Database;
@@ -30,6 +30,8 @@ export interface RenderDeps {
   readonly bounds: Bounds;
   /** Resident bytes at which the worker is killed. */
   readonly rssBytesMax: number;
+  /** Called with each output that lies in the store and that somebody waits for, before it is made true. */
+  readonly onStored?: (objectKey: string, bytes: Buffer) => void;
   /** Called after each commit with what ended by it. */
   readonly onEnded: (ended: readonly Rendition[]) => void;
 }
@@ -42,13 +44,11 @@ interface Work {
   readonly transformation: string;
 }
 
-interface WorkRow {
-  readonly rendition_id: string;
-  readonly transformation: string;
-  readonly object_key: string;
-  readonly bytes: number;
-  readonly facts: SourceFacts;
-  readonly lacks_looks: boolean;
+export interface RenderOptions {
+  /** What the job has to make, where that was read when it was leased. */
+  readonly known?: readonly WorkRow[] | undefined;
+  /** Called when the job needs its worker no more: what is left is to store the last output and to make it true. */
+  readonly onLeft?: (() => void) | undefined;
 }
 
 /**
@@ -66,8 +66,13 @@ const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
  * @returns how many renditions ended; fewer than were owed when the job or the image was lost meanwhile.
  * @throws WorkerDiedError, or what store or database threw: the caller releases the job accordingly.
  */
-export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: LaneJob): Promise<number> {
-  const rows = await deps.database.query<WorkRow>(selectWork, [job.tenantId, job.jobId]);
+export async function renderJob(
+  deps: RenderDeps,
+  worker: WorkerProcess,
+  job: LaneJob,
+  { known, onLeft }: RenderOptions = {},
+): Promise<number> {
+  const rows = known ?? (await findWork(deps.database, job));
   const [first] = rows;
   // The image was deleted between enqueue and claim, or an earlier attempt did all: only the job is left to end.
   if (!first) {
@@ -77,6 +82,11 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: La
   const attempt = `${job.jobId}-${job.token}`;
   const folder = worker.scratch.takeFolder(attempt);
   const ending = new Ending(deps, worker, job, folder.name, rows.map(toWork));
+  let emptied: Promise<void> | undefined;
+  const leave = () => {
+    emptied ??= worker.scratch.giveBackFolder(folder, rows.length);
+    return emptied;
+  };
   try {
     const transformations = rows.map((row) => readTransformation(row.transformation));
     const found = await putSources(deps, worker, job, { ...first, transformations, path: folder.path });
@@ -103,13 +113,18 @@ export async function renderJob(deps: RenderDeps, worker: WorkerProcess, job: La
         onPyramid: (made) => ending.takePyramid(first.facts, made),
       },
     );
+    // What goes wrong here is thrown below, where the folder is left for good.
+    ending
+      .allRead()
+      .then(leave)
+      .then(onLeft, () => undefined);
     await refuseDamaged(deps, job, found, failures);
     return await ending.finish(failures, looks);
   } catch (error) {
     await ending.abandon();
     throw error;
   } finally {
-    await worker.scratch.giveBackFolder(folder, rows.length);
+    await leave();
   }
 }
 
@@ -148,7 +163,7 @@ function toWork(row: WorkRow): Work {
 class Ending {
   readonly #deps: RenderDeps;
   readonly #worker: WorkerProcess;
-  readonly #job: HeldJob;
+  readonly #job: LaneJob;
   readonly #folder: string;
   readonly #work: readonly Work[];
   /** CPU that each output is predicted to take, by its index, of those that have not come yet. */
@@ -156,11 +171,13 @@ class Ending {
   readonly #stored: { renditionId: string; made: MadeRendition; pixels: number }[] = [];
   #ended = 0;
   #lastCommitAt: number;
+  /** Settles when the last output that the worker told of is in memory; one is read when that before it is stored. */
+  #read: Promise<unknown> = Promise.resolve();
   #chain: Promise<void> = Promise.resolve();
   #keeping: Promise<void> | undefined;
   #failure: unknown;
 
-  constructor(deps: RenderDeps, worker: WorkerProcess, job: HeldJob, folder: string, work: readonly Work[]) {
+  constructor(deps: RenderDeps, worker: WorkerProcess, job: LaneJob, folder: string, work: readonly Work[]) {
     this.#deps = deps;
     this.#worker = worker;
     this.#job = job;
@@ -175,11 +192,18 @@ class Ending {
 
   take(output: Output): void {
     this.#expectedMicros.delete(output.index);
-    this.#chain = this.#chain
-      .then(() => this.#store(output))
+    const reading = this.#chain.then(() => (this.#failure === undefined ? this.#bytesOf(output) : undefined));
+    this.#read = reading.catch(() => undefined);
+    this.#chain = reading
+      .then((bytes) => bytes && this.#store(output, bytes))
       .catch((error: unknown) => {
         this.#failure ??= error;
       });
+  }
+
+  /** Settles when nothing of what the worker has told of need be read from its folder any more. */
+  async allRead(): Promise<void> {
+    await Promise.all([this.#read, this.#keeping]);
   }
 
   /** Keeps the pyramid beside the outputs that are made of it. */
@@ -216,13 +240,12 @@ class Ending {
     await this.#keeping;
   }
 
-  async #store(output: Output): Promise<void> {
-    if (this.#failure !== undefined) return;
+  async #store(output: Output, bytes: Buffer): Promise<void> {
     const { clock, store } = this.#deps;
     const { renditionId } = this.#workAt(output.index);
-    const bytes = await this.#read(output);
     const objectKey = `${this.#job.tenantId}/rendition/${newId('object', clock)}`;
     await store.put(objectKey, bytes);
+    if (this.#job.lane === 'live') this.#deps.onStored?.(objectKey, bytes);
     const { format, width, height, frames, cpuMs } = output;
     const sha256 = createHash('sha256').update(bytes).digest();
     const renderMs = Math.round(cpuMs);
@@ -240,7 +263,7 @@ class Ending {
     return [...this.#expectedMicros.values()].reduce((sum, micros) => sum + micros, 0);
   }
 
-  async #read(output: Output): Promise<Uint8Array> {
+  async #bytesOf(output: Output): Promise<Buffer> {
     const bytes = await this.#worker.scratch.readOutput(this.#folder, output.index, OUTPUT_BYTES_MAX);
     invariant(bytes.length === output.bytes, `an output of ${bytes.length} bytes where ${output.bytes} were told`);
     return bytes;

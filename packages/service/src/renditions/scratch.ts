@@ -34,7 +34,7 @@ export interface Scratch {
    * Reads an output of at most `bytesMax` bytes.
    * @throws UntrustedOutputError when it is longer, or not a plain file that the worker itself wrote.
    */
-  readOutput(folder: string, index: number, bytesMax: number): Promise<Uint8Array>;
+  readOutput(folder: string, index: number, bytesMax: number): Promise<Buffer>;
   /**
    * Opens the pyramid that the worker has made in `folder`, which is read to its end or destroyed.
    * @throws UntrustedOutputError when it is longer than `bytesMax`, or not a plain file that the worker itself wrote.
@@ -107,7 +107,7 @@ export function prepareScratch(directory: string, uid: number | undefined): Scra
   };
 }
 
-async function readOwned(path: string, uid: number | undefined, bytesMax: number): Promise<Uint8Array> {
+async function readOwned(path: string, uid: number | undefined, bytesMax: number): Promise<Buffer> {
   const { fd, bytes: length } = openOwned(path, uid, bytesMax);
   try {
     const bytes = Buffer.allocUnsafeSlow(length);

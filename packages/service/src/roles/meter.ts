@@ -10,6 +10,8 @@ import { type Background, runTurns, runWoken } from './background.ts';
 const REST_MS = 500;
 /** Budgets are looked at this often while nothing happens: storage costs, and months end. */
 const POLL_MS = 4_000;
+/** The database does it once a minute, whoever asks. */
+const PRICES_EVERY_MS = 20_000;
 /** What a crash loses of what was counted, at most; quotas of a month are as late. */
 const FLUSH_EVERY_MS = 2_500;
 
@@ -21,8 +23,12 @@ export function startMeter(deps: {
   readonly metrics: Metrics;
 }): Background {
   const { database, clock, log, metrics } = deps;
+  let pricesAt = clock.monotonic();
   const meter = async (ending: AbortSignal) => {
-    await keepPrices(database);
+    if (clock.monotonic() >= pricesAt) {
+      await keepPrices(database);
+      pricesAt = clock.monotonic() + PRICES_EVERY_MS;
+    }
     for (let isMore = true; isMore && !ending.aborted; ) {
       const folded = await foldUsage(database, clock);
       metrics.meteredEvents.inc(folded.events);

@@ -62,7 +62,7 @@ describe('the keeper of tenants', () => {
       }
     }
     await test.database.transaction((tx) => changeTenant(tx, systemClock, act(a), { settings: { retentionDays: 30 } }));
-    keeper = startTenantKeeper({ ...parts(), everyMs: 20, settleMs: 0 });
+    keeper = startTenantKeeper({ ...parts(), pollMs: 20, settleMs: 0 });
     const young = ages.slice(2).map((at) => lowestId('image', at));
     await until('the old ones are deleted', async () => (await imagesOf(a)).length === 2);
     expect(await imagesOf(a)).toEqual(young.sort());

@@ -16,13 +16,14 @@ import {
   createWebhook,
   getWebhook,
   listDeliveries,
+  nextDueMs,
   redeliver,
   redeliverMissed,
   rotateWebhookSecret,
   testWebhook,
 } from '../webhooks/index.ts';
 import type { Background } from './background.ts';
-import { startWebhooker } from './webhooker.ts';
+import { startWebhooker, type WebhookerDeps } from './webhooker.ts';
 
 let log: TestLog;
 let sealer: Sealer;
@@ -48,9 +49,9 @@ afterAll(async () => {
   await log.close();
 });
 
-function start(opened: readonly string[] = ['127.0.0.0/8']): Background {
+function start(given: Partial<WebhookerDeps> = {}, opened: readonly string[] = ['127.0.0.0/8']): Background {
   const outside = fetchesOutside({ opened });
-  const deps = { database: log.database, clock: systemClock, metrics: createMetrics(), outside };
+  const deps = { database: log.database, clock: systemClock, metrics: createMetrics(), outside, ...given };
   const webhooker = startWebhooker({ ...deps, log: pino({ level: 'silent' }) });
   webhookers.push(webhooker);
   return webhooker;
@@ -122,6 +123,22 @@ describe('a webhook', () => {
     expect(ids).toHaveLength(60);
   });
 
+  it('is told by the next look when no word of the news came', async () => {
+    const { webhookId } = await make('/deaf');
+    const deaf = new Proxy(log.database, {
+      get: (target, name) => {
+        if (name === 'listen') return () => () => undefined;
+        const value = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    start({ database: deaf, pollMs: 300 });
+    // Until what it looked for at its start is over.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await log.record(TENANT_A, 1);
+    await settled(webhookId, 'delivered', 1);
+  });
+
   it('that fails is told again with the same id, and rests meanwhile', async () => {
     const { webhookId, verifier } = await make('/fails');
     receiver.answer = (_message, response) => response.writeHead(500).end();
@@ -132,6 +149,8 @@ describe('a webhook', () => {
     expect(waiting).toMatchObject({ state: 'pending', status: 500, error: 'the receiver answered 500' });
     expect((waiting?.nextAt?.getTime() ?? 0) - (waiting?.attemptedAt?.getTime() ?? 0)).toBeGreaterThanOrEqual(4_900);
     expect((await stateOf(webhookId))?.failingSince).toBeInstanceOf(Date);
+    const dueMs = (waiting?.nextAt?.getTime() ?? 0) - systemClock.now();
+    expect(Math.abs(((await nextDueMs(log.database)) ?? 0) - dueMs)).toBeLessThan(1_000);
     receiver.answer = (_message, response) => response.writeHead(200).end('thanks');
     await hurry(webhookId);
     await settled(webhookId, 'delivered', 1);
@@ -218,7 +237,7 @@ describe('a webhook', () => {
 
   it('is asked nothing inside of the installation’s networks', async () => {
     const { webhookId } = await make('/inside');
-    start([]);
+    start({}, []);
     await log.record(TENANT_A, 1);
     await eventually(async () => (await deliveries(webhookId))[0]?.attempts === 1);
     expect((await deliveries(webhookId))[0]).toMatchObject({ error: 'This address belongs to no public network.' });
@@ -257,10 +276,11 @@ describe('a webhook', () => {
     const change = (state: 'enabled' | 'disabled') =>
       log.database.asTenant(TENANT_A, (tx) => changeWebhook(tx, systemClock, author(TENANT_A), webhookId, { state }));
     await change('disabled');
+    // Not a moment earlier: the tests before have told the log things as well.
     const before = new Date();
     await log.record(TENANT_A, 3);
     await log.sealAll();
-    const missed = { tenantId: TENANT_A, webhookId, since: new Date(before.getTime() - 1_000) };
+    const missed = { tenantId: TENANT_A, webhookId, since: before };
     expect(await log.database.asTenant(TENANT_A, (tx) => redeliverMissed(tx, missed))).toBe(0);
     await change('enabled');
     await log.database.asTenant(TENANT_A, (tx) => redeliverMissed(tx, missed));

@@ -10,10 +10,10 @@ import {
   claim,
   forsakeLeases,
   JobWaker,
+  lookAtQueue,
   REAP_EVERY_MS,
   RENEW_EVERY_MS,
   type Release,
-  type Reservation,
   reapDelayMs,
   reapExpired,
   release,
@@ -29,8 +29,10 @@ import {
   type Isolation,
   type RenderDeps,
   type Rendition,
+  type Reservation,
   renderJob,
   WorkerDiedError,
+  type WorkRow,
 } from '../renditions/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { SlotClosedError, WorkerSlot } from './worker-slot.ts';
@@ -68,7 +70,8 @@ export interface WorkerRole {
 
 interface Running {
   readonly job: ClaimedJob;
-  readonly slot: WorkerSlot;
+  /** Undefined when the job needs its worker no more, which may have another by then. */
+  slot: WorkerSlot | undefined;
   /** Set when the job is taken from its worker on purpose. */
   given?: 'drain' | 'lost';
 }
@@ -95,6 +98,8 @@ class Supervisor implements WorkerRole {
   readonly #memory: ByteSemaphore;
   readonly #waker: JobWaker;
   readonly #running = new Set<Running>();
+  /** By slot: the end of the last job that has left it. */
+  readonly #leaving = new Map<WorkerSlot, Promise<void>>();
   readonly #timers: readonly NodeJS.Timeout[];
   #tending: NodeJS.Timeout | undefined;
   #drained: (() => void) | undefined;
@@ -135,9 +140,9 @@ class Supervisor implements WorkerRole {
     if (!slot) return undefined;
     return {
       nodeId: this.#deps.nodeId,
-      run: (job) => {
+      run: (job, work) => {
         this.#deps.metrics.jobWaitSeconds.observe({ lane: job.lane }, 0);
-        void this.#run({ job, slot });
+        void this.#run(job, slot, work);
       },
       release: () => {
         this.#idle.push(slot);
@@ -149,7 +154,8 @@ class Supervisor implements WorkerRole {
   counts() {
     const alive = this.#slots.filter((slot) => slot.alive).length;
     const idle = this.#mayReserve ? this.#idle.length : 0;
-    return { alive, wanted: this.#slots.length, busy: this.#running.size, idle };
+    const busy = [...this.#running].filter(({ slot }) => slot).length;
+    return { alive, wanted: this.#slots.length, busy, idle };
   }
 
   /** A worker that is just free asks the queue first, or `live` jobs born here would let no other lane have a turn. */
@@ -173,7 +179,7 @@ class Supervisor implements WorkerRole {
     await this.#idleWithin(graceMs);
     for (const running of this.#running) {
       running.given = 'drain';
-      running.slot.kill();
+      running.slot?.kill();
     }
     await this.#idleWithin(graceMs);
     for (const timer of this.#timers) clearInterval(timer);
@@ -201,33 +207,46 @@ class Supervisor implements WorkerRole {
       const slot = this.#idle.pop();
       if (!slot) break;
       metrics.jobWaitSeconds.observe({ lane: job.lane }, job.waitedMs / 1000);
-      void this.#run({ job, slot });
+      void this.#run(job, slot);
     }
     this.#isQueueEmpty = jobs.length < free;
     return this.#isQueueEmpty;
   }
 
-  async #run(running: Running): Promise<void> {
-    const { job, slot } = running;
+  /**
+   * Storing and committing the last output of a job is waiting, mostly: meanwhile its worker begins the next, though it
+   * gets no further ahead than that.
+   */
+  async #run(job: ClaimedJob, slot: WorkerSlot, known?: readonly WorkRow[]): Promise<void> {
+    const running: Running = { job, slot };
     const { clock, metrics } = this.#deps;
     this.#running.add(running);
     const startedAt = clock.monotonic();
     // Predicted before a bound was lowered, a job may want more than there is: then it runs with nothing beside it.
     const freeMemory = await this.#memory.acquire(Math.min(job.bytesPredicted, this.#memory.bytesMax));
+    const before = this.#leaving.get(slot) ?? Promise.resolve();
+    const over = Promise.withResolvers<void>();
+    const leave = () => {
+      if (!running.slot) return;
+      running.slot = undefined;
+      this.#leaving.set(slot, over.promise);
+      freeMemory();
+      this.#idle.push(slot);
+      this.hint();
+    };
     let outcome = 'done';
     try {
       // What was taken away, or would begin only to be killed, while the job waited for room.
       if (running.given || this.#stopping) throw new NotBegunError('the job was not begun');
       const worker = await slot.ready(job.solitary);
-      await renderJob(this.#deps, worker, job);
+      await renderJob(this.#deps, worker, job, { known, onLeft: () => void before.then(leave) });
     } catch (error) {
       outcome = await this.#giveBack(running, error);
     } finally {
-      freeMemory();
       metrics.jobSeconds.observe({ outcome }, (clock.monotonic() - startedAt) / 1000);
       this.#running.delete(running);
-      this.#idle.push(slot);
-      this.hint();
+      leave();
+      over.resolve();
       if (this.#running.size === 0) this.#drained?.();
     }
   }
@@ -291,7 +310,7 @@ class Supervisor implements WorkerRole {
       if (tokens.has(`${one.job.jobId} ${one.job.token}`) || !this.#running.has(one)) continue;
       // Somebody else's now, or gone with its image: what the worker still does is wasted.
       one.given = 'lost';
-      one.slot.kill();
+      one.slot?.kill();
     }
   }
 
@@ -308,6 +327,16 @@ class Supervisor implements WorkerRole {
   }
 
   async #tend(): Promise<void> {
+    const { database } = this.#deps;
+    const look = await lookAtQueue(database);
+    if (look.isExpired) await this.#reap();
+    const { queued, nextDueMs } = await tendQueue(database, look);
+    // The net under lost notifications as well.
+    if (queued > 0 || look.isQueued) this.#waker.hint();
+    if (nextDueMs !== null && nextDueMs < REAP_EVERY_MS) this.#waker.hintIn(nextDueMs);
+  }
+
+  async #reap(): Promise<void> {
     const { database, clock } = this.#deps;
     const failed = await database.transaction(async (tx) => {
       const renditions: Rendition[] = [];
@@ -319,9 +348,6 @@ class Supervisor implements WorkerRole {
       return renditions;
     });
     if (failed.length > 0) this.#deps.onEnded(failed);
-    const { queued, nextDueMs } = await tendQueue(database);
-    if (queued > 0) this.#waker.hint();
-    if (nextDueMs !== null && nextDueMs < REAP_EVERY_MS) this.#waker.hintIn(nextDueMs);
   }
 
   #tell(error: Error): void {

@@ -44,7 +44,7 @@ export const tellHard = statement(
  * Budgets of which the meter has news ($1 their tenants), and those that were not looked at for four seconds, or ever
  * since a clock went back: storage costs while nothing happens, and months end. The oldest first, by the index.
  */
-export const selectStaleBudgets = statement(
+export const selectStaleBudgets = hotStatement(
   'budget_select_stale',
   `SELECT tenant_id FROM budgets WHERE tenant_id = ANY ($1::text[])
    UNION

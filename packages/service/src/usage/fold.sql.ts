@@ -28,9 +28,10 @@ export const TOLD_COLUMNS = `e.tenant_id, e.at, e.type, e.data -> 'charge' AS ch
  * Meters the next positions of the log, $1 at most, and moves the cursor, in one statement: what is counted is counted
  * once, whoever dies when. One folds at a time; who finds the cursor taken goes without. A range of the unique index
  * over positions. Answers which tenants it touched, and the reservations whose events are all behind the cursor now:
- * none of their transaction waits unsealed, and this snapshot's log ends where the cursor stands.
+ * none of their transaction waits unsealed, and this snapshot's log ends where the cursor stands. Nothing in its input
+ * changes the one way to run it, and planning took longer than running.
  */
-export const foldEvents = statement(
+export const foldEvents = hotStatement(
   'usage_fold_events',
   `WITH standing AS MATERIALIZED (
      SELECT log_position FROM usage_cursor FOR UPDATE SKIP LOCKED
@@ -69,7 +70,7 @@ export const foldEvents = statement(
 );
 
 /** Lets reservations go whose cost is metered. $1 their ids. */
-export const applyReleases = statement(
+export const applyReleases = hotStatement(
   'usage_apply_releases',
   `WITH gone AS (
      DELETE FROM budget_releases WHERE release_id = ANY ($1::bigint[]) RETURNING tenant_id, micros

@@ -1,7 +1,7 @@
 import type { EventType } from '@safelight/contract';
 import type { Queryable } from '../db/database.ts';
 import { statement } from '../db/statement.ts';
-import type { Delivery } from './model.ts';
+import { type Delivery, WEBHOOKS_CHANNEL } from './model.ts';
 
 interface DeliveryRow {
   readonly event_id: string;
@@ -28,6 +28,8 @@ const selectDeliveries = statement(
    WHERE tenant_id = $1 AND webhook_id = $2 AND position < $3 AND ($4::text IS NULL OR state = $4)
    ORDER BY position DESC LIMIT $5`,
 );
+/** No event tells of it. Said once in a transaction, for however many rows. */
+const TELL = `pg_notify('${WEBHOOKS_CHANNEL}', '')`;
 const QUEUE_AGAIN = `state = 'pending', attempts = 0, next_at = clock_timestamp()`;
 // The webhook may have been resting; who asks for it wants it now.
 const wake = `UPDATE webhooks SET rests_until = '-infinity' WHERE tenant_id = $1 AND webhook_id = $2 AND state = 'enabled'`;
@@ -35,7 +37,7 @@ const redeliverOne = statement(
   'webhooks_redeliver_one',
   `WITH woken AS (${wake} RETURNING 1)
    UPDATE webhook_deliveries SET ${QUEUE_AGAIN}
-   WHERE tenant_id = $1 AND webhook_id = $2 AND event_id = $3 AND EXISTS (SELECT FROM woken) RETURNING 1`,
+   WHERE tenant_id = $1 AND webhook_id = $2 AND event_id = $3 AND EXISTS (SELECT FROM woken) RETURNING ${TELL}`,
 );
 // By position: what a webhook missed while it was disabled was never queued and is taken from the log.
 const redeliverSince = statement(
@@ -51,7 +53,7 @@ const redeliverSince = statement(
    INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, position, type)
    SELECT tenant_id, $2, event_id, position, type FROM missed
    ON CONFLICT (tenant_id, webhook_id, event_id) DO UPDATE SET ${QUEUE_AGAIN} WHERE webhook_deliveries.state = 'failed'
-   RETURNING 1`,
+   RETURNING ${TELL}`,
 );
 
 /** The log of a webhook's deliveries, the newest event first, from before `beforePosition`. */

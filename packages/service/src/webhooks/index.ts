@@ -3,12 +3,13 @@
  * sealed log says what; a table says what is still to be told to whom, so a crash forgets nothing.
  */
 export { listDeliveries, redeliver, redeliverMissed } from './deliveries.ts';
-export { type Delivery, WEBHOOKS_MAX, type Webhook } from './model.ts';
+export { type Delivery, WEBHOOKS_CHANNEL, WEBHOOKS_MAX, type Webhook } from './model.ts';
 export { forgetDeliveries, queueEvents } from './queue.ts';
 export {
   type ClaimedWebhook,
   claimWebhooks,
   LEASE_RENEWED_MS,
+  nextDueMs,
   releaseWebhooks,
   renewWebhooks,
   tellWebhook,

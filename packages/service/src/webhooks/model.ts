@@ -34,6 +34,8 @@ export interface Delivery {
 
 /** As many as a tenant may have: each costs a row for each event. */
 export const WEBHOOKS_MAX = 50;
+/** Told on this channel when messages are to be sent again. */
+export const WEBHOOKS_CHANNEL = 'safelight_webhooks';
 export const SECRET_BYTES = 32;
 
 /**

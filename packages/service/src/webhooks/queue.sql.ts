@@ -1,16 +1,16 @@
 // The log is followed over all tenants by one cursor; what it hands to webhooks lies in a table, because receivers keep
 // their own time.
-import { statement } from '../db/statement.ts';
+import { hotStatement, statement } from '../db/statement.ts';
 
 /**
  * Whether the log has gone on in a way that matters: a look, so that an installation without webhooks writes nothing
  * each time that something happens. $1 positions that may gather while nobody wants to be told.
  */
-export const LOOK_FOR_NEWS = statement(
+export const LOOK_FOR_NEWS = hotStatement(
   'webhooks_look_for_news',
-  `SELECT s.log_position > c.log_position AND (s.log_position - c.log_position > $1
-     OR EXISTS (SELECT FROM webhooks WHERE state = 'enabled')) AS is_due
-   FROM sealer_state s, webhook_cursor c`,
+  `SELECT w.is_wanted, s.log_position > c.log_position
+     AND (w.is_wanted OR s.log_position - c.log_position > $1) AS is_due
+   FROM sealer_state s, webhook_cursor c, (SELECT EXISTS (SELECT FROM webhooks WHERE state = 'enabled') AS is_wanted) w`,
 );
 
 /**
@@ -59,6 +59,17 @@ export const CLAIM_WEBHOOKS = statement(
    WHERE webhooks.tenant_id = due.tenant_id AND webhooks.webhook_id = due.webhook_id
    RETURNING webhooks.tenant_id, webhooks.webhook_id, url, secret,
      CASE WHEN previous_until > clock_timestamp() THEN previous_secret END AS previous_secret`,
+);
+
+/** In how many milliseconds the next webhook can be claimed; null when nothing waits. One probe for each webhook. */
+export const LOOK_FOR_DUE = statement(
+  'webhooks_look_for_due',
+  `SELECT (extract(epoch FROM min(greatest(w.lease_until, w.rests_until, d.next_at)) - clock_timestamp()) * 1000)::float8
+     AS due_ms
+   FROM webhooks w CROSS JOIN LATERAL (
+     SELECT next_at FROM webhook_deliveries d WHERE d.tenant_id = w.tenant_id AND d.webhook_id = w.webhook_id
+       AND d.state = 'pending' ORDER BY next_at LIMIT 1
+   ) d WHERE w.state = 'enabled'`,
 );
 
 /** $1 holder, $2 lease in ms, $3 webhooks. */

@@ -7,15 +7,21 @@ const POSITIONS_IDLE_MAX = 10_000;
 const KEPT_DAYS = 30;
 const FORGOTTEN_MAX = 5_000;
 
-/** Queues what has happened since the last time for the webhooks that want to be told. @returns how much was queued. */
-export async function queueEvents(database: Queryable): Promise<number> {
-  let total = 0;
+/**
+ * Queues what has happened since the last time for the webhooks that want to be told.
+ * @returns how much was queued, and whether any webhook wants to be told at all.
+ */
+export async function queueEvents(
+  database: Queryable,
+): Promise<{ readonly queued: number; readonly isWanted: boolean }> {
+  let queued = 0;
   for (;;) {
-    const [news] = await database.query<{ is_due: boolean }>(LOOK_FOR_NEWS, [POSITIONS_IDLE_MAX]);
-    if (!news?.is_due) return total;
+    const [news] = await database.query<{ is_due: boolean; is_wanted: boolean }>(LOOK_FOR_NEWS, [POSITIONS_IDLE_MAX]);
+    const isWanted = news?.is_wanted ?? false;
+    if (!news?.is_due) return { queued, isWanted };
     const [row] = await database.query<{ queued: number; is_more: boolean }>(QUEUE_EVENTS, [POSITIONS_MAX]);
-    total += row?.queued ?? 0;
-    if (!row?.is_more) return total;
+    queued += row?.queued ?? 0;
+    if (!row?.is_more) return { queued, isWanted };
   }
 }
 

@@ -8,6 +8,7 @@ import {
   CLAIM_WEBHOOKS,
   DISABLE,
   GIVE_UP_PENDING,
+  LOOK_FOR_DUE,
   READ_DUE,
   RELEASE_WEBHOOKS,
   RENEW_WEBHOOKS,
@@ -85,6 +86,12 @@ export async function claimWebhooks(database: Database, holder: string, limit: n
     url: row.url,
     secrets: row.previous_secret ? [row.secret, row.previous_secret] : [row.secret],
   }));
+}
+
+/** In how many milliseconds a webhook can be claimed again; undefined when nothing waits. */
+export async function nextDueMs(database: Database): Promise<number | undefined> {
+  const [row] = await database.query<{ due_ms: number | null }>(LOOK_FOR_DUE);
+  return row?.due_ms ?? undefined;
 }
 
 /** This node is still telling these. */

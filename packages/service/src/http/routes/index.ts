@@ -60,7 +60,7 @@ export function createHandlers(
     orders: new Orders(parts, deliveries, shedding),
     negotiated: new NegotiatedBefore(),
     iiifImages: new IiifImages(parts),
-    objects: new ObjectCache(parts.store, parts.limits.deliveryCacheBytes),
+    objects: new ObjectCache(parts.store, parts.limits.deliveryCacheBytes, parts.takeFresh),
     streams: new TenantPlaces('eventStreams', EVENT_STREAMS_MAX),
   };
   // Told by other nodes, and by this one of itself.

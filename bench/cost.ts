@@ -18,12 +18,14 @@ import { median } from './support/statistics.ts';
  * workers, probe, PostgreSQL), and wall-clock time, against the best bare loop that makes the same pixels with the same
  * fsyncs (support/bare-loop.ts). Rounds of both alternate; ratios are of each pair, and their median is what counts.
  *
- *     node bench/cost.ts [--rounds 7] [--copies 16] [--wait] [PICTURE…]
+ *     node bench/cost.ts [--rounds 3] [--copies 64] [--wait] [PICTURE…]
  *
  * The pictures are all photographs of the corpus unless others are named. Every copy of one differs by a few bytes after
  * its end, so that nothing is a duplicate; nothing is removed before the end, because a file system without a journal
  * makes whoever creates files shortly after a removal pay for it. With `--wait` each upload waits for its presets
- * (`?wait=30`), which hurries them and reads the picture once more. The bare loop has the worker's allocator settings. Both are warm, as a service is that has run for a minute.
+ * (`?wait=30`), which hurries them and reads the picture once more. A round of 16 copies lasts for a second, of which the
+ * beginning and the end are half idle; one of 64 shows what a service costs that has enough to do. The bare loop has the
+ * worker's allocator settings. Both are warm, as a service is that has run for some minutes.
  */
 interface Image {
   readonly urls: Readonly<Record<string, string>>;
@@ -32,12 +34,12 @@ interface Image {
 const CORPUS = fileURLToPath(new URL('../../shared/corpus/', import.meta.url));
 const PHOTOGRAPH = /^(p12-baseline|photo-.*)\.jpg$/;
 const AT_ONCE = 4;
-/** A minute's worth: until then the compiler of the node's own code is what is measured. */
-const WARM_UP_COPIES = 1_000;
+/** Until then the compilers of the node's and the workers' own code are measured as well. */
+const WARM_UP_COPIES = 2_000;
 const POLL_MS = 100;
 
-const rounds = option('--rounds', 7);
-const copies = option('--copies', 16);
+const rounds = option('--rounds', 3);
+const copies = option('--copies', 64);
 const waits = process.argv.includes('--wait');
 let outFolders = 0;
 const folder = await mkdtemp(join(tmpdir(), 'safelight-cost-'));

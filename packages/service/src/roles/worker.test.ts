@@ -77,8 +77,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-const jobs = async (state: string) =>
-  (await test.database.query(`SELECT FROM jobs WHERE state = '${state}'`)).length;
+const jobs = async (state: string) => (await test.database.query('SELECT FROM jobs WHERE state = $1', [state])).length;
 const ready = async () => (await test.database.query(`SELECT FROM renditions WHERE state = 'ready'`)).length;
 
 describe('a worker whose output is being stored', () => {

@@ -8,12 +8,12 @@ import { type Legend, tableOf } from './report.ts';
 import { runChaos } from './run.ts';
 import { STRIKE_KINDS, type StrikeKind } from './subject-blows.ts';
 
-/**
- * The long chaos run of one node: `npm run chaos -- [--kills 200] [--seed N] [--minutes 45] [--clients 5]
- * [--power-cuts 0]`; power cuts come after the kills and need root on Linux. Of three nodes, three PostgreSQL and an S3
- * server: `npm run chaos -- --cluster [--faults 500] [--seed N] [--minutes 60] [--clients 4]`; needs Ceph. Ends with 1
- * when a promise was broken, and then keeps the data folder.
- */
+const USAGE = `The long chaos run of one node:
+  npm run chaos -- [--kills 200] [--seed N] [--minutes 45] [--clients 5] [--power-cuts 0]
+Power cuts come after the kills and need root on Linux. Of three nodes, three PostgreSQL and an S3 server; needs Ceph:
+  npm run chaos -- --cluster [--faults 500] [--seed N] [--minutes 60] [--clients 4]
+Ends with 1 when a promise was broken, and then keeps the data folder.`;
+
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '200' },
@@ -23,8 +23,13 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '45' },
     clients: { type: 'string', default: '5' },
     'power-cuts': { type: 'string', default: '0' },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 
 /** What takes a node down costs seconds, the pause of a node more than a lease: few of those. */
 const DECK: readonly StrikeKind[] = deckOf({

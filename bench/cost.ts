@@ -11,6 +11,7 @@ import { WORKER_ENVIRONMENT } from '../packages/service/src/renditions/process.t
 import { writePicture } from '../scripts/make-pictures.ts';
 import { Safelight } from '../test/support/safelight.ts';
 import { groupCpuMs } from './support/group-cpu.ts';
+import { numberOption } from './support/number-option.ts';
 import { median } from './support/statistics.ts';
 
 /**
@@ -38,8 +39,8 @@ const AT_ONCE = 4;
 const WARM_UP_COPIES = 2_000;
 const POLL_MS = 100;
 
-const rounds = option('--rounds', 3);
-const copies = option('--copies', 64);
+const rounds = numberOption('--rounds', 3);
+const copies = numberOption('--copies', 64);
 const waits = process.argv.includes('--wait');
 let outFolders = 0;
 const folder = await mkdtemp(join(tmpdir(), 'safelight-cost-'));
@@ -156,9 +157,4 @@ async function choosePictures(): Promise<string[]> {
     return names.filter((name) => PHOTOGRAPH.test(name)).map((name) => join(CORPUS, name));
   }
   return [await writePicture('baseline-12mp', folder), await writePicture('progressive-6mp', folder)];
-}
-
-function option(name: string, fallback: number): number {
-  const index = process.argv.indexOf(name);
-  return index < 0 ? fallback : Number(process.argv[index + 1]);
 }

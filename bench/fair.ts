@@ -1,6 +1,7 @@
 import { systemClock } from '../packages/service/src/core/clock.ts';
 import { newId } from '../packages/service/src/core/ids.ts';
 import { claim, complete, enqueue, enqueueMany } from '../packages/service/src/jobs/index.ts';
+import { numberOption } from './support/number-option.ts';
 import { QueueStand, tenantId } from './support/queue-stand.ts';
 
 /**
@@ -10,9 +11,9 @@ import { QueueStand, tenantId } from './support/queue-stand.ts';
  *
  *     node bench/fair.ts [--backlog 10000] [--rounds 20] [--workers 2]
  */
-const backlog = option('--backlog', 10_000);
-const rounds = option('--rounds', 20);
-const workers = option('--workers', 2);
+const backlog = numberOption('--backlog', 10_000);
+const rounds = numberOption('--rounds', 20);
+const workers = numberOption('--workers', 2);
 const HELD_MS = 5;
 const BATCH = 1_000;
 const [many, one] = [tenantId(0), tenantId(1)];
@@ -80,9 +81,4 @@ async function addOriginals(tenant: string, count: number): Promise<void> {
       [tenant, count],
     ),
   );
-}
-
-function option(name: string, fallback: number): number {
-  const index = process.argv.indexOf(name);
-  return index < 0 ? fallback : Number(process.argv[index + 1]);
 }

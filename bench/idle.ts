@@ -2,6 +2,7 @@ import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asSuperuser } from '../test/support/node-database.ts';
 import { Safelight } from '../test/support/safelight.ts';
+import { numberOption } from './support/number-option.ts';
 import { cpuMsByPart } from './support/safelight-stand.ts';
 import { median } from './support/statistics.ts';
 
@@ -12,9 +13,9 @@ import { median } from './support/statistics.ts';
  *
  *     node bench/idle.ts [--windows 5] [--seconds 10] [--warm-up 10]
  */
-const windows = option('--windows', 5);
-const seconds = option('--seconds', 10);
-const warmUp = option('--warm-up', 10);
+const windows = numberOption('--windows', 5);
+const seconds = numberOption('--seconds', 10);
+const warmUp = numberOption('--warm-up', 10);
 
 const safelight = await Safelight.start();
 try {
@@ -50,9 +51,4 @@ async function transactions(): Promise<number> {
   const sql = 'SELECT xact_commit::float8 AS commits FROM pg_stat_database WHERE datname = current_database()';
   const [row] = await asSuperuser(safelight, sql);
   return Number(row?.commits);
-}
-
-function option(name: string, fallback: number): number {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? fallback : Number(process.argv[at + 1]);
 }

@@ -1,6 +1,7 @@
 import { planPricesSchema } from '@safelight/contract';
 import { systemClock } from '../packages/service/src/core/clock.ts';
 import { foldUsage, readUsage, recountUsage } from '../packages/service/src/usage/index.ts';
+import { numberOption } from './support/number-option.ts';
 import { QueueStand, tenantId } from './support/queue-stand.ts';
 import { median, quantile } from './support/statistics.ts';
 
@@ -11,9 +12,9 @@ import { median, quantile } from './support/statistics.ts';
  *
  *     node bench/metering.ts [--events 1000000] [--tenants 100] [--queries 200]
  */
-const events = option('--events', 1_000_000);
-const tenants = option('--tenants', 100);
-const queries = option('--queries', 200);
+const events = numberOption('--events', 1_000_000);
+const tenants = numberOption('--tenants', 100);
+const queries = numberOption('--queries', 200);
 const MONTH_HOURS = 30 * 24;
 const PRICES = planPricesSchema.parse({ renderSecond: 50, gbOut: 90_000, gbMonthStored: 23_000 });
 
@@ -82,9 +83,4 @@ try {
   );
 } finally {
   await stand.stop();
-}
-
-function option(name: string, standard: number): number {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? standard : Number(process.argv[at + 1]);
 }

@@ -4,6 +4,7 @@ import { withNodeDatabase } from '../test/support/node-database.ts';
 import { Safelight } from '../test/support/safelight.ts';
 import { allowUnsigned } from '../test/support/url-keys.ts';
 import { groupCpuMs } from './support/group-cpu.ts';
+import { numberOption } from './support/number-option.ts';
 import { idle, upload } from './support/safelight-stand.ts';
 import { median, quantile } from './support/statistics.ts';
 
@@ -19,8 +20,8 @@ const FACTORS = [1, 2, 4, 8];
 const AT_ONCE = 24;
 const [WITH, WITHOUT] = [85, 86];
 
-const tiles = option('--tiles', 40);
-const height = Math.floor(Math.sqrt((option('--megapixels', 100) * 1e6) / 1.5));
+const tiles = numberOption('--tiles', 40);
+const height = Math.floor(Math.sqrt((numberOption('--megapixels', 100) * 1e6) / 1.5));
 const width = Math.floor(1.5 * height);
 const isProgressive = process.argv.includes('--progressive');
 const baseline = await finePicture(width, height);
@@ -127,11 +128,6 @@ function line(what: string, original: number, pyramid: number): void {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-function option(name: string, otherwise: number): number {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? otherwise : Number(process.argv[at + 1]);
 }
 
 function mean(values: readonly number[]): number {

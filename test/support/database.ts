@@ -30,6 +30,13 @@ export interface TestDatabase {
 export const TENANT_A = 'ten_00000000000000000000000001';
 export const TENANT_B = 'ten_00000000000000000000000002';
 
+/** A connection past every wall, on which names need no schema; whoever asks for it ends it. */
+export async function connectAsSuperuser({ superuser }: Pick<TestDatabase, 'superuser'>): Promise<pg.Client> {
+  const client = new pg.Client({ ...superuser, options: '-c search_path=safelight' });
+  await client.connect();
+  return client;
+}
+
 /** A migrated database of its own with two tenants, on PostgreSQL 18 or 15; plans are kept as in service, or for less. */
 export async function createTestDatabase(major: 18 | 15 = 18, plansMsMax?: number): Promise<TestDatabase> {
   const { superuser, servicePassword } = inject(major === 18 ? 'cluster18' : 'cluster15');

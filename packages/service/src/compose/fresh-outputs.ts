@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
+import { OBJECT_BYTES_MAX } from '../http/index.ts';
 
 const BYTES_MAX = 16 * 1024 * 1024;
-/** Longer ones are streamed to who asks. */
-const OUTPUT_BYTES_MAX = 256 * 1024;
 /** Whoever waits asks within milliseconds of the commit. */
 const MS_MAX = 5_000;
 
@@ -25,9 +24,9 @@ export class FreshOutputs {
     });
   }
 
-  /** Holds an output until it is taken, for some seconds at most. */
+  /** Holds an output until it is taken, for some seconds at most; one that deliveries stream is not held. */
   put(objectKey: string, bytes: Buffer): void {
-    if (bytes.byteLength <= OUTPUT_BYTES_MAX) this.#held.set(objectKey, bytes);
+    if (bytes.byteLength <= OBJECT_BYTES_MAX) this.#held.set(objectKey, bytes);
   }
 
   /** Gives an output to whoever reads it first. */

@@ -1,6 +1,12 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, TENANT_A, TENANT_B, type TestDatabase } from '../../../../test/support/database.ts';
+import {
+  connectAsSuperuser,
+  createTestDatabase,
+  TENANT_A,
+  TENANT_B,
+  type TestDatabase,
+} from '../../../../test/support/database.ts';
 import { gapsInWalls, tenantTables } from './walls.fixture.ts';
 
 const DIGEST = `decode(repeat('ab', 32), 'hex')`;
@@ -144,8 +150,7 @@ describe.each([18, 15] as const)('the walls between tenants, on PostgreSQL %i', 
 
   beforeAll(async () => {
     db = await createTestDatabase(major);
-    superuser = new pg.Client({ ...db.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(db);
   });
   afterAll(async () => {
     await superuser.end();

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { connectAsSuperuser, createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import { systemClock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
@@ -31,8 +31,7 @@ describe('the deletion of a tenant', () => {
     test = await createTestDatabase();
     folder = await mkdtemp(join(tmpdir(), 'safelight-deletion-'));
     store = await openFsObjectStore({ directory: folder });
-    superuser = new pg.Client({ ...test.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(test);
   });
   afterAll(async () => {
     ending.abort();

@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectAsSuperuser } from '../../../../test/support/database.ts';
 import { createTestLog, newTestEvent, type TestLog } from '../../../../test/support/events.ts';
 import { systemClock } from '../core/clock.ts';
 import { readEvents, readHeadPosition, recordEvent, recordEvents } from './index.ts';
@@ -65,8 +65,7 @@ describe.each([18, 15] as const)('the walls around the log on PostgreSQL %i', (m
     `TRUNCATE event_checkpoints`,
   ])('history is refused to everybody who does not switch the trigger off: %s', async (sql) => {
     await expect(log.database.query(sql)).rejects.toThrow(/permission denied|append-only/);
-    const superuser = new pg.Client({ ...log.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    const superuser = await connectAsSuperuser(log);
     try {
       await expect(superuser.query(sql)).rejects.toThrow('history is append-only');
       await superuser.query('SET ROLE safelight_owner');

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { connectAsSuperuser, createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { until } from '../../../../test/support/until.ts';
 import { systemClock } from '../core/clock.ts';
 import { holdLease, type LeaseHold, LeaseLostError, type Term } from './index.ts';
@@ -119,8 +118,7 @@ describe.each([18, 15] as const)('the lease of a role on PostgreSQL %i', (major)
   it('is not believed in any longer than it lasts when the database does not answer', async () => {
     campaign('node_a');
     const term = await leader('node_a');
-    const superuser = new pg.Client({ ...test.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    const superuser = await connectAsSuperuser(test);
     try {
       await superuser.query('BEGIN; SELECT FROM role_leases FOR UPDATE');
       const begun = performance.now();

@@ -9,7 +9,7 @@ interface Held {
 }
 
 /** Larger ones are streamed: few of them would take the room of many thumbnails, and a read costs them relatively less. */
-const OBJECT_BYTES_MAX = 256 * 1024;
+export const OBJECT_BYTES_MAX = 256 * 1024;
 /** What an entry takes besides its bytes: key, index and bookkeeping. */
 const ENTRY_BYTES = 512;
 /** Objects that were read once lately; a key takes some 100 bytes. */

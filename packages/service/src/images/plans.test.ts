@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectAsSuperuser } from '../../../../test/support/database.ts';
 import { createTestLog, type TestLog } from '../../../../test/support/events.ts';
 import { until } from '../../../../test/support/until.ts';
 import { sourceFacts } from '../../../../test/support/uploads.ts';
@@ -33,8 +34,7 @@ describe.each([18, 15] as const)('plans made since the tables were empty, on Pos
   beforeAll(async () => {
     // As after the time for which plans are kept.
     log = await createTestLog(major, 0);
-    superuser = new pg.Client({ ...log.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(log);
     // Statistics that say: always empty; and nobody to correct them, which would have the plans made anew.
     for (const table of TABLES) await superuser.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
     await superuser.query('VACUUM ANALYZE');

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { connectAsSuperuser, createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import { claim, complete, enqueue, enqueueMany, JobWaker, promote, release } from './index.ts';
 
@@ -15,8 +15,7 @@ describe('many at once', () => {
   beforeAll(async () => {
     stand = await createTestDatabase();
     a = stand.tenants.a;
-    superuser = new pg.Client({ ...stand.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(stand);
   });
   afterAll(async () => {
     await superuser.end();

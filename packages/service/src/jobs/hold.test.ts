@@ -1,6 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { connectAsSuperuser, createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import { systemClock } from '../core/clock.ts';
 import { resumeTenant, suspendTenant } from '../tenants/index.ts';
@@ -19,8 +19,7 @@ describe.each([18, 15] as const)('jobs of a suspended tenant, on PostgreSQL %d',
     stand = await createTestDatabase(major);
     ({ a, b } = stand.tenants);
     signal = new AbortController().signal;
-    superuser = new pg.Client({ ...stand.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(stand);
   });
   afterAll(async () => {
     await superuser.end();

@@ -1,6 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { connectAsSuperuser, createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import { claim, enqueue, lookAtQueue, type QueueLook, reapExpired, tendQueue } from './index.ts';
 
@@ -11,8 +11,7 @@ describe.each([18, 15] as const)('a look at the queue, on PostgreSQL %d', (major
   let superuser: pg.Client;
   beforeAll(async () => {
     stand = await createTestDatabase(major);
-    superuser = new pg.Client({ ...stand.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(stand);
   });
   afterAll(async () => {
     await superuser.end();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MemoryQueue } from '../../../../test/sim/memory-queue.ts';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
+import { connectAsSuperuser, createTestDatabase, type TestDatabase } from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import {
   type ClaimedJob,
@@ -86,8 +86,7 @@ describe.each([18, 15] as const)('the SQL and the policy on PostgreSQL %d', (maj
 
   beforeAll(async () => {
     stand = await createTestDatabase(major);
-    superuser = new pg.Client({ ...stand.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(stand);
     const tenants = [stand.tenants.a, stand.tenants.b];
     originals = [];
     for (const [index, tenant] of tenants.entries()) {

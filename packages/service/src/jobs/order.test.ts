@@ -1,6 +1,12 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, TENANT_A, TENANT_B, type TestDatabase } from '../../../../test/support/database.ts';
+import {
+  connectAsSuperuser,
+  createTestDatabase,
+  TENANT_A,
+  TENANT_B,
+  type TestDatabase,
+} from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import {
   type ClaimedJob,
@@ -20,8 +26,7 @@ describe.each([18, 15] as const)('the order of claims on PostgreSQL %d', (major)
 
   beforeAll(async () => {
     stand = await createTestDatabase(major);
-    superuser = new pg.Client({ ...stand.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(stand);
   });
   afterAll(async () => {
     await superuser.end();

@@ -1,6 +1,12 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, TENANT_A, TENANT_B, type TestDatabase } from '../../../../test/support/database.ts';
+import {
+  connectAsSuperuser,
+  createTestDatabase,
+  TENANT_A,
+  TENANT_B,
+  type TestDatabase,
+} from '../../../../test/support/database.ts';
 import { insertOriginals, newJob } from '../../../../test/support/queue.ts';
 import {
   type ClaimedJob,
@@ -29,8 +35,7 @@ describe.each([18, 15] as const)('plans made while the queue was empty, on Postg
 
   beforeAll(async () => {
     stand = await createTestDatabase(major);
-    superuser = new pg.Client({ ...stand.superuser, options: '-c search_path=safelight' });
-    await superuser.connect();
+    superuser = await connectAsSuperuser(stand);
     originals = await insertOriginals(stand.database, TENANT_A, 60);
     // Statistics that say: always empty; and nobody to correct them.
     await superuser.query('ALTER TABLE jobs SET (autovacuum_enabled = off)');

@@ -24,7 +24,8 @@ export const lookAtQueue = hotStatement(
 );
 
 /**
- * Locks the jobs whose lease ran out. Reads jobs_leased whole, which is as long as the fleet has workers; skips rows that somebody is completing this very moment.
+ * Locks the jobs whose lease ran out. Reads jobs_leased whole, which is as long as the fleet has workers; skips rows
+ * that somebody is completing this very moment.
  */
 export const lockExpiredJobs = statement(
   'jobs-lock-expired',

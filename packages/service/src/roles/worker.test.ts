@@ -25,8 +25,8 @@ const PRESETS = {
 let test: TestDatabase;
 let directory: string;
 let role: WorkerRole;
-/** Keys of outputs that wait to be stored, in their order. */
-let waiting: { readonly key: string; readonly store: (failure?: Error) => void }[];
+/** What lets go of each output that waits to be stored, in their order. */
+let waiting: ((failure?: Error) => void)[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'safelight-worker-role-'));
@@ -35,7 +35,7 @@ beforeEach(async () => {
   const store = await openFsObjectStore({ directory: join(directory, 'objects') });
   const put: ObjectStore['put'] = async (key, bytes) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    waiting.push({ key, store: (failure) => (failure ? reject(failure) : resolve()) });
+    waiting.push((failure) => (failure ? reject(failure) : resolve()));
     await promise;
     await store.put(key, bytes);
   };
@@ -71,7 +71,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   const stopping = role.stop(10_000);
-  for (const one of waiting) one.store();
+  for (const store of waiting) store();
   await stopping;
   await test.close();
   await rm(directory, { recursive: true });
@@ -86,23 +86,23 @@ describe('a worker whose output is being stored', () => {
     // The second has left its worker only when the first is stored: nobody has asked for a third.
     expect([await jobs('leased'), await jobs('queued'), await ready()]).toEqual([2, 2, 0]);
     expect(role.counts()).toMatchObject({ busy: 1, idle: 0 });
-    waiting[0]?.store();
+    waiting[0]?.();
     await until('a third output waits', () => waiting.length === 3);
     expect([await jobs('leased'), await jobs('queued'), await ready()]).toEqual([2, 1, 1]);
-    waiting[1]?.store();
-    waiting[2]?.store();
+    waiting[1]?.();
+    waiting[2]?.();
     await until('the last output waits', () => waiting.length === JOBS);
-    waiting[3]?.store();
+    waiting[3]?.();
     await until('all are made', async () => (await ready()) === JOBS);
   });
 
   it('is not what is killed when that job is lost, nor waited for when it fails', async () => {
     await until('two outputs wait', () => waiting.length === 2);
     const [pid] = role.pids();
-    waiting[0]?.store(new OutOfSpaceError('no room'));
+    waiting[0]?.(new OutOfSpaceError('no room'));
     // The first is made again, behind the others or before them: every output is stored in the end, by the same process.
     await until('all are made', async () => {
-      for (const one of waiting.splice(1)) one.store();
+      for (const store of waiting.splice(1)) store();
       return (await ready()) === JOBS;
     });
     expect(role.pids()).toEqual([pid]);

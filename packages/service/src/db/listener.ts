@@ -64,7 +64,8 @@ export class Listener {
     const host = this.#writer?.current;
     // Called again when one is found.
     if (this.#closed || this.#client || !host) return;
-    const client = new pg.Client({ ...host, keepAlive: true });
+    // Several subscribe at the start of a node, none of whom waits for the others.
+    const client = new pg.Client({ ...host, keepAlive: true, pipeline: true });
     this.#client = client;
     this.#host = host;
     client.on('notification', ({ channel, payload }) => {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
  * Part of every rendition's digest. Raise it whenever the same transformation would give other bytes than before (an
  * encoder's setting, an operation's order, a new libvips), so that old renditions are not taken for new ones.
  */
-export const ENCODER_VERSION = 1;
+export const ENCODER_VERSION = 2;
 
 /** 48 bits: enough to tell the versions of one rendition apart in a URL. */
 const VERSION_HEX_DIGITS = 12;

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PICTURES, type PictureName, photo } from '../../../../scripts/make-pictures.ts';
 import { BOXES, WorkerRig } from '../../../../test/support/worker-rig.ts';
 import { outputSize } from './plan.ts';
-import { predictJob, shrinkOnLoad } from './predict.ts';
+import { predictJob } from './predict.ts';
+import { shrinkOnLoad } from './reduce.ts';
 import type { SourceFacts } from './source.ts';
 
 const source: SourceFacts = {

@@ -1,13 +1,14 @@
 import type { Transformation } from '@safelight/contract';
 import type { Lane } from '../jobs/index.ts';
 import { type Picture, type PlannedOutput, WAITING_BYTES_MAX } from './arrange.ts';
-import { type Decoding, decodingOf } from './base.ts';
+import { decodingOf } from './base.ts';
 import { UNHURRIED_EFFORTS } from './effort.ts';
 import { encodeCost } from './encode-cost.ts';
 import { longerSide, pixelsOf, type Size } from './geometry.ts';
 import { type PlannedBase, planRender } from './plan.ts';
 import type { PyramidUse } from './pyramid.ts';
 import { levelBytes, levelMicros, pyramidBytes, pyramidMicros } from './pyramid-cost.ts';
+import { reductionOf } from './reduce.ts';
 import { searchBytes, searchMicros } from './search-cost.ts';
 import type { SourceFacts, SourceFormat } from './source.ts';
 
@@ -181,7 +182,7 @@ function decodeMicros(source: SourceFacts, planned: PlannedBase): number {
   const frames = planned.animated ? source.frames : source.format === 'tiff' ? 1 : (base.page ?? 0) + 1;
   const stored = (pixelsOf(base.stored) / 1e6) * frames;
   const decoded =
-    source.format === 'svg' ? pixelsOf(decoding.scaled) / 1e6 : stored / reduction(source, planned, decoding) ** 2;
+    source.format === 'svg' ? pixelsOf(decoding.scaled) / 1e6 : stored / reductionOf(source, base, decoding) ** 2;
   const depth = base.isWide ? SIXTEEN_BIT_FACTOR : depthOf(source);
   const trimmed = base.trimTolerance === undefined ? 0 : pixelsOf(base.size) * TRIM_MICROS_PER_PIXEL;
   return (
@@ -195,12 +196,6 @@ function decodeMicros(source: SourceFacts, planned: PlannedBase): number {
 /** All pixels are needed to find a border. */
 function decodedTo({ base, arrangement }: PlannedBase): Size {
   return base.trimTolerance === undefined ? arrangement.decoded : base.size;
-}
-
-/** By how much the decoder itself makes the picture smaller. */
-function reduction(source: SourceFacts, { base }: PlannedBase, { cutStored, scaled }: Decoding): number {
-  if (base.isWide || cutStored || base.trimTolerance !== undefined) return 1;
-  return shrinkOnLoad({ ...source, ...base.stored }, scaled);
 }
 
 function predictOutputs(source: SourceFacts, { arrangement }: PlannedBase): OutputPrediction[] {
@@ -360,15 +355,4 @@ function decoderOf({ format, progressive }: SourceFacts): DecoderCost {
   if (progressive && format === 'jpeg') return PROGRESSIVE_JPEG;
   if (progressive && format === 'png') return INTERLACED_PNG;
   return DECODERS[format];
-}
-
-/**
- * The factor by which libjpeg decodes to fewer pixels for this target, as sharp chooses it: 8, 4 or 2, but halved when
- * the whole part of the scale is the factor itself, since libjpeg rounds sides up.
- */
-export function shrinkOnLoad(source: SourceFacts, target: Size): number {
-  if (source.format !== 'jpeg') return 1;
-  const scale = Math.min(source.width / target.width, source.height / target.height);
-  const factor = scale >= 8 ? 8 : scale >= 4 ? 4 : scale >= 2 ? 2 : 1;
-  return factor > 1 && Math.trunc(scale) === factor ? factor / 2 : factor;
 }

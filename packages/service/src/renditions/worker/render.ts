@@ -17,6 +17,7 @@ import {
 import type { PlannedBase } from '../plan.ts';
 import type { Cause, Looks, Output, RenderTask } from '../protocol.ts';
 import { pyramidFacts } from '../pyramid.ts';
+import { isReducible, reductionOf } from '../reduce.ts';
 import type { SourceFacts } from '../source.ts';
 import { causeOf } from './causes.ts';
 import { readCredits } from './credits.ts';
@@ -263,6 +264,8 @@ async function fromSource<T>(
 ): Promise<T> {
   const { job, base, arrangement, animation } = work;
   const source = sourceOf(work);
+  const reduced = reduceSource(work);
+  if (reduced) return run({ pixels: reduced }, way);
   const animated = animation !== undefined;
   const page = decodingOf(source, base, arrangement.decoded).level ?? base.page ?? 0;
   const input = base.fromPyramid ? job.pyramid : job.input;
@@ -276,6 +279,14 @@ async function fromSource<T>(
     if (!(error instanceof Error && isHarmlessWarning(error.message))) throw error;
     return run(open(true), way);
   }
+}
+
+/** The source as fewer pixels, where it is a JPEG that need not be decoded as a whole. */
+function reduceSource({ job, base, arrangement }: Work): Pixels | undefined {
+  const { source } = job.task;
+  const factor = reductionOf(source, base, decodingOf(source, base, arrangement.decoded));
+  if (factor === 1 || typeof job.input !== 'string' || !isReducible(source)) return undefined;
+  return job.decoder.reducer.reduce(job.input, { stored: base.stored, factor });
 }
 
 async function readAnimation({ decoder, input }: Job): Promise<Animation> {

@@ -1,0 +1,241 @@
+import { block, componentAt, work } from './layout';
+
+/**
+ * From coefficients to samples: the inverse DCT of as many points as samples come out, of the lowest frequencies alone,
+ * which is the picture at that size; and from samples to RGB.
+ */
+
+/** √2 cos(π/8) and √2 cos(3π/8), with 13 bits after the point. */
+const EVEN_1: i32 = 10703;
+const EVEN_3: i32 = 4433;
+/** √2 cos(kπ/16). */
+const ODD_1: i32 = 11363;
+const ODD_3: i32 = 9633;
+const ODD_5: i32 = 6437;
+const ODD_7: i32 = 2260;
+const POINT: i32 = 13;
+/** Bits that are kept between the two dimensions. */
+const SPARE: i32 = 2;
+
+/** Bytes from one row of samples to the next, in all planes. */
+export let planeStride: usize = 0;
+
+export function setPlaneStride(bytes: usize): void {
+  planeStride = bytes;
+}
+
+@inline
+function lane(row: usize): v128 {
+  return v128.load(block + (row << 5));
+}
+
+/** Sums of coefficients are eight times a sample, which lies around 128. */
+@inline
+function sampleOf(sum: i32): u32 {
+  return <u32>max(0, min(255, ((sum + 4) >> 3) + 128));
+}
+
+/** A block that has one colour: all samples from the DC coefficient. */
+export function writeFlat(to: usize, across: u32, down: u32): void {
+  const sample = sampleOf(load<i32>(block));
+  for (let y: u32 = 0; y < down; y++, to += planeStride) {
+    if (across == 2) store<u16>(to, <u16>(sample * 0x0101));
+    else if (across == 4) store<u32>(to, sample * 0x01010101);
+    else if (across == 8) store<u64>(to, <u64>sample * 0x0101010101010101);
+    else store<u8>(to, <u8>sample);
+  }
+}
+
+export function writeBlock(to: usize, across: u32, down: u32): void {
+  if (across == 2 && down == 2) return writeTwo(to);
+  if (across == 4 && down == 4) return writeFour(to);
+  writeAny(to, across, down);
+}
+
+function writeTwo(to: usize): void {
+  const mean = load<i32>(block);
+  const y = load<i32>(block, 4);
+  const x = load<i32>(block, 32);
+  const both = load<i32>(block, 36);
+  store<u16>(to, <u16>(sampleOf(mean + x + y + both) | (sampleOf(mean - x + y - both) << 8)));
+  store<u16>(to + planeStride, <u16>(sampleOf(mean + x - y - both) | (sampleOf(mean - x - y + both) << 8)));
+}
+
+let out0: v128 = i32x4.splat(0);
+let out1: v128 = i32x4.splat(0);
+let out2: v128 = i32x4.splat(0);
+let out3: v128 = i32x4.splat(0);
+
+/** Four points of four lines at once, into `out0` to `out3`. */
+@inline
+function fourPoints(a: v128, b: v128, c: v128, d: v128, shift: i32): void {
+  const round = i32x4.splat(1 << (shift - 1));
+  const sum = i32x4.add(i32x4.shl(i32x4.add(a, c), POINT), round);
+  const difference = i32x4.add(i32x4.shl(i32x4.sub(a, c), POINT), round);
+  const outer = i32x4.add(i32x4.mul(b, i32x4.splat(EVEN_1)), i32x4.mul(d, i32x4.splat(EVEN_3)));
+  const inner = i32x4.sub(i32x4.mul(b, i32x4.splat(EVEN_3)), i32x4.mul(d, i32x4.splat(EVEN_1)));
+  out0 = i32x4.shr_s(i32x4.add(sum, outer), shift);
+  out1 = i32x4.shr_s(i32x4.add(difference, inner), shift);
+  out2 = i32x4.shr_s(i32x4.sub(difference, inner), shift);
+  out3 = i32x4.shr_s(i32x4.sub(sum, outer), shift);
+}
+
+/** The block is transposed: the first dimension, across, goes over whole vectors, each lane being a row. */
+function writeFour(to: usize): void {
+  fourPoints(lane(0), lane(1), lane(2), lane(3), POINT - SPARE);
+  const a = i32x4.shuffle(out0, out1, 0, 4, 1, 5);
+  const b = i32x4.shuffle(out0, out1, 2, 6, 3, 7);
+  const c = i32x4.shuffle(out2, out3, 0, 4, 1, 5);
+  const d = i32x4.shuffle(out2, out3, 2, 6, 3, 7);
+  fourPoints(
+    i64x2.shuffle(a, c, 0, 2),
+    i64x2.shuffle(a, c, 1, 3),
+    i64x2.shuffle(b, d, 0, 2),
+    i64x2.shuffle(b, d, 1, 3),
+    POINT + SPARE + 3,
+  );
+  const level = i16x8.splat(128);
+  const first = i16x8.add(i16x8.narrow_i32x4_s(out0, out1), level);
+  const second = i16x8.add(i16x8.narrow_i32x4_s(out2, out3), level);
+  const samples = i8x16.narrow_i16x8_u(first, second);
+  store<u32>(to, i32x4.extract_lane(samples, 0));
+  store<u32>(to + planeStride, i32x4.extract_lane(samples, 1));
+  store<u32>(to + 2 * planeStride, i32x4.extract_lane(samples, 2));
+  store<u32>(to + 3 * planeStride, i32x4.extract_lane(samples, 3));
+}
+
+function writeAny(to: usize, across: u32, down: u32): void {
+  // The block's lines are the picture's columns: `work` takes them with rows as lines again.
+  for (let x: u32 = 0; x < across; x++) line(block + (x << 5), 4, down, work + (x << 2), 32, POINT - SPARE);
+  for (let y: u32 = 0; y < down; y++, to += planeStride) {
+    const row = work + (<usize>y << 5);
+    line(row, 4, across, row, 4, POINT + SPARE);
+    for (let x: u32 = 0; x < across; x++) store<u8>(to + x, <u8>sampleOf(load<i32>(row + (x << 2))));
+  }
+}
+
+@inline
+function put(to: usize, step: usize, index: usize, value: i32, shift: i32): void {
+  store<i32>(to + index * step, (value + (1 << (shift - 1))) >> shift);
+}
+
+/** One line of 1, 2, 4 or 8 points; steps are bytes from one value to the next. */
+function line(from: usize, step: usize, points: u32, to: usize, toStep: usize, shift: i32): void {
+  const a = load<i32>(from) << POINT;
+  if (points == 1) return put(to, toStep, 0, a, shift);
+  const b = load<i32>(from + step);
+  if (points == 2) {
+    put(to, toStep, 0, a + (b << POINT), shift);
+    put(to, toStep, 1, a - (b << POINT), shift);
+    return;
+  }
+  const c = load<i32>(from + 2 * step);
+  const d = load<i32>(from + 3 * step);
+  if (points == 4) {
+    const outer = b * EVEN_1 + d * EVEN_3;
+    const inner = b * EVEN_3 - d * EVEN_1;
+    put(to, toStep, 0, a + (c << POINT) + outer, shift);
+    put(to, toStep, 1, a - (c << POINT) + inner, shift);
+    put(to, toStep, 2, a - (c << POINT) - inner, shift);
+    put(to, toStep, 3, a + (c << POINT) - outer, shift);
+    return;
+  }
+  const e = load<i32>(from + 4 * step) << POINT;
+  const g = load<i32>(from + 6 * step);
+  eightPoints(a + e, a - e, c * EVEN_1 + g * EVEN_3, c * EVEN_3 - g * EVEN_1, b, d, from + 5 * step, 2 * step, to, toStep, shift);
+}
+
+/** @param sum of the first and the fifth coefficient; `outer` and `inner` of the third and the seventh; `rest`: where the sixth is */
+@inline
+function eightPoints(
+  sum: i32,
+  difference: i32,
+  outer: i32,
+  inner: i32,
+  b: i32,
+  d: i32,
+  rest: usize,
+  restStep: usize,
+  to: usize,
+  step: usize,
+  shift: i32,
+): void {
+  const f = load<i32>(rest);
+  const h = load<i32>(rest + restStep);
+  const odd0 = b * ODD_1 + d * ODD_3 + f * ODD_5 + h * ODD_7;
+  const odd1 = b * ODD_3 - d * ODD_7 - f * ODD_1 - h * ODD_5;
+  const odd2 = b * ODD_5 - d * ODD_1 + f * ODD_7 + h * ODD_3;
+  const odd3 = b * ODD_7 - d * ODD_5 + f * ODD_3 - h * ODD_1;
+  put(to, step, 0, sum + outer + odd0, shift);
+  put(to, step, 7, sum + outer - odd0, shift);
+  put(to, step, 1, difference + inner + odd1, shift);
+  put(to, step, 6, difference + inner - odd1, shift);
+  put(to, step, 2, difference - inner + odd2, shift);
+  put(to, step, 5, difference - inner - odd2, shift);
+  put(to, step, 3, sum - outer + odd3, shift);
+  put(to, step, 4, sum - outer - odd3, shift);
+}
+
+/** 1.402, 1.772 and green's 0.344136 and 0.714136 as JFIF has them; what is above 1 is added whole. */
+const RED_CR: i16 = 13173;
+const BLUE_CB: i16 = -7471;
+const GREEN_CB: i16 = 11277;
+const GREEN_CR: i16 = 23401;
+
+@inline
+function scaled(value: v128, factor: i16): v128 {
+  return i16x8.q15mulr_sat_s(value, i16x8.splat(factor));
+}
+
+@inline
+function redOf(y: v128, cr: v128): v128 {
+  return i16x8.add(i16x8.add(y, cr), scaled(cr, RED_CR));
+}
+
+@inline
+function blueOf(y: v128, cb: v128): v128 {
+  return i16x8.add(i16x8.add(y, i16x8.shl(cb, 1)), scaled(cb, BLUE_CB));
+}
+
+@inline
+function greenOf(y: v128, cb: v128, cr: v128): v128 {
+  // Four times as fine, so that it is rounded once.
+  const less = i16x8.add(scaled(i16x8.shl(cb, 2), GREEN_CB), scaled(i16x8.shl(cr, 2), GREEN_CR));
+  return i16x8.sub(y, i16x8.shr_s(i16x8.add(less, i16x8.splat(2)), 2));
+}
+
+@inline
+function lowChroma(samples: v128): v128 {
+  return i16x8.sub(i16x8.extend_low_i8x16_u(samples), i16x8.splat(128));
+}
+
+@inline
+function highChroma(samples: v128): v128 {
+  return i16x8.sub(i16x8.extend_high_i8x16_u(samples), i16x8.splat(128));
+}
+
+/** One row of samples to RGB, sixteen pixels at a time: up to 45 bytes more than the row has are written. */
+export function writeRgb(row: usize, to: usize, width: u32): void {
+  const luma = componentAt(0).plane + row;
+  const blueDifference = componentAt(1).plane + row;
+  const redDifference = componentAt(2).plane + row;
+  for (let x: usize = 0; x < width; x += 16, to += 48) {
+    const y = v128.load(luma + x);
+    const cb = v128.load(blueDifference + x);
+    const cr = v128.load(redDifference + x);
+    const y0 = i16x8.extend_low_i8x16_u(y);
+    const y1 = i16x8.extend_high_i8x16_u(y);
+    const red = i8x16.narrow_i16x8_u(redOf(y0, lowChroma(cr)), redOf(y1, highChroma(cr)));
+    const green = i8x16.narrow_i16x8_u(
+      greenOf(y0, lowChroma(cb), lowChroma(cr)),
+      greenOf(y1, highChroma(cb), highChroma(cr)),
+    );
+    const blue = i8x16.narrow_i16x8_u(blueOf(y0, lowChroma(cb)), blueOf(y1, highChroma(cb)));
+    const first = i8x16.shuffle(red, green, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
+    v128.store(to, i8x16.shuffle(first, blue, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15));
+    const second = i8x16.shuffle(red, green, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26);
+    v128.store(to, i8x16.shuffle(second, blue, 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15), 16);
+    const third = i8x16.shuffle(red, green, 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0);
+    v128.store(to, i8x16.shuffle(third, blue, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31), 32);
+  }
+}

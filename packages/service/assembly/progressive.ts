@@ -48,10 +48,8 @@ export function readProgressive(
   return isRead && ended == 0 ? endOfScan() : 0;
 }
 
-/** Before each MCU. */
-@inline
+/** Before each MCU of a scan with restart markers. */
 function countDown(): bool {
-  if (interval == 0) return true;
   if (left == 0) {
     if (ended > 0 || !restart(restarts++)) return false;
     resetPredictions();
@@ -65,7 +63,7 @@ function countDown(): bool {
 function readAllMeans(refines: bool): bool {
   for (let row: u32 = 0; row < mcusDown; row++) {
     for (let column: u32 = 0; column < mcusAcross; column++) {
-      if (!countDown()) return false;
+      if (interval != 0 && !countDown()) return false;
       let at = position;
       for (let index: u32 = 0; index < units; index++) {
         const unit = unitAt(index);
@@ -83,7 +81,7 @@ function readAllMeans(refines: bool): bool {
 function readMeans(component: Component, refines: bool): bool {
   for (let row: u32 = 0; row < component.rows; row++) {
     for (let column: u32 = 0; column < component.columns; column++) {
-      if (!countDown()) return false;
+      if (interval != 0 && !countDown()) return false;
       const at = readMean(component, row * component.stride + column, position, refines);
       if (at > available) return false;
       moveTo(at);
@@ -109,22 +107,26 @@ function readMean(component: Component, place: u32, at: u32, refines: bool): u32
 
 /** A band of AC coefficients of one component. */
 function readBands(component: Component, refines: bool): bool {
+  let at = position;
   for (let row: u32 = 0; row < component.rows; row++) {
     const first = <usize>row * component.stride;
     let mask = component.masks + (first << 3);
     let values = component.coefficients + first * component.coefficientBytes;
     for (let column: u32 = 0; column < component.columns; column++) {
-      if (!countDown()) return false;
-      let at = position;
+      if (interval != 0) {
+        moveTo(at);
+        if (!countDown()) return false;
+        at = position;
+      }
       if (refines) at = refineBand(component, mask, values, at);
       else if (ended > 0) ended--;
       else at = readBand(component, mask, values, at);
       if (at > available) return false;
-      moveTo(at);
       mask += 8;
       values += component.coefficientBytes;
     }
   }
+  moveTo(at);
   return true;
 }
 
@@ -186,14 +188,16 @@ function lowest(count: u32): u64 {
 @inline
 function refineBand(component: Component, maskAt: usize, values: usize, from: u32): u32 {
   const before = load<u64>(maskAt);
+  const end = bandEnd;
+  const last = component.last;
   let at = from;
   let k = bandStart;
   if (ended == 0) {
     const table = component.ac;
-    const last = component.last;
     let mask = before;
-    while (k <= bandEnd) {
-      const bits = bitsAt(at);
+    let bits = bitsAt(at);
+    let have = BITS_AT_ONCE;
+    while (k <= end) {
       const entry = entryAt(table, bits);
       const length = lengthOf(entry);
       at += length;
@@ -208,8 +212,15 @@ function refineBand(component: Component, maskAt: usize, values: usize, from: u3
         }
       }
       const place = placeAfter(before, k, hasValue ? runOf(entry) : 15);
-      if (place > bandEnd) return FAULT;
-      at = correct(values, before & lowest(place) & ~lowest(k), last, at);
+      if (place > end) return FAULT;
+      const passed = before & lowest(place) & ~lowest(k);
+      const used = length + <u32>popcnt(passed);
+      at = correct(values, passed, last, at);
+      have -= used;
+      if (have < 32) {
+        bits = bitsAt(at);
+        have = BITS_AT_ONCE;
+      } else bits <<= used;
       if (hasValue) {
         const value = valueOf(entry);
         if (value != 1 && value != -1) return FAULT;
@@ -222,7 +233,7 @@ function refineBand(component: Component, maskAt: usize, values: usize, from: u3
     if (ended == 0) return at;
   }
   ended--;
-  return correct(values, before & lowest(bandEnd + 1) & ~lowest(k), component.last, at);
+  return correct(values, before & lowest(end + 1) & ~lowest(k), last, at);
 }
 
 /** The coefficient after so many that were nothing before, from `k` on; 64 when there are not as many. */

@@ -8,8 +8,8 @@ import { writePicture } from '../scripts/make-pictures.ts';
 import { Safelight } from '../test/support/safelight.ts';
 import { type Answer, closedLoop } from './support/closed-loop.ts';
 import { groupCpuMs } from './support/group-cpu.ts';
-import { type GroupMemory, larger, watchMemory } from './support/group-memory.ts';
-import { linkOriginals, QUALITY, type Subject, startPeers, WIDTH } from './support/peer-subjects.ts';
+import { type GroupMemory, watchMemory } from './support/group-memory.ts';
+import { QUALITY, type Subject, startPeers, WIDTH, writeOriginals } from './support/peer-subjects.ts';
 import { cpuMsByPart, uploadCopies, urlSigner } from './support/safelight-stand.ts';
 import { lumaOf, referenceLuma, ssim } from './support/ssim.ts';
 import { median, quantile } from './support/statistics.ts';
@@ -58,7 +58,9 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const rounds = Number(values.rounds) + WARM_UP_ROUNDS;
+const rounds = WARM_UP_ROUNDS + Number(values.rounds);
+/** And one whose time does not count, in which the memory is watched: that takes more CPU the more a group has of it. */
+const roundsOfLevel = rounds + 1;
 const requests = Number(values.requests);
 const levels = values.concurrency.split(',').map(Number);
 const chosen = values.only?.split(',');
@@ -70,8 +72,8 @@ try {
   const path =
     positionals[0] ?? (existsSync(CORPUS_PICTURE) ? CORPUS_PICTURE : await writePicture('baseline-12mp', folder));
   const picture = await readFile(path);
-  const count = levels.length * rounds * requests;
-  const originals = await linkOriginals(picture, folder, count);
+  const count = levels.length * roundsOfLevel * requests;
+  const originals = await writeOriginals(picture, folder, count);
   subjects.push(...(await startPeers({ originals, folder, only: isChosen })));
   if (isChosen(OURS)) subjects.push(await startSafelight(picture, count));
   console.log(
@@ -80,7 +82,7 @@ try {
   console.log(subjects.map(({ name, version }) => `${name} ${version}`).join(', '));
   const reference = await referenceLuma(picture, WIDTH);
   for (const [at, concurrency] of levels.entries()) {
-    const measured = await measure(concurrency, at * rounds * requests);
+    const measured = await measure(concurrency, at * roundsOfLevel * requests);
     await print(concurrency, measured, reference);
   }
 } finally {
@@ -113,10 +115,16 @@ async function measure(concurrency: number, first: number): Promise<Measured[]> 
   const measured = subjects.map((subject): Measured => {
     return { subject, rounds: [], peak: { rssBytes: 0, pssBytes: 0, anonymousBytes: 0 }, last: undefined };
   });
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < roundsOfLevel; round += 1) {
     const start = round % measured.length;
     for (const one of [...measured.slice(start), ...measured.slice(0, start)]) {
       const urls = Array.from({ length: requests }, (_, index) => one.subject.urlOf(first + round * requests + index));
+      if (round === rounds) {
+        const memory = watchMemory(one.subject.pid);
+        await closedLoop(urls, concurrency, REQUEST_MS_MAX);
+        one.peak = memory.stop();
+        continue;
+      }
       const result = await runRound(one, urls, concurrency);
       if (round >= WARM_UP_ROUNDS) one.rounds.push(result);
     }
@@ -126,14 +134,12 @@ async function measure(concurrency: number, first: number): Promise<Measured[]> 
 
 async function runRound(one: Measured, urls: readonly string[], concurrency: number): Promise<Round> {
   const { pid } = one.subject;
-  const memory = watchMemory(pid);
   const partsBefore = one.subject.cpuMsByPart?.() ?? {};
   const cpuBefore = groupCpuMs(pid);
   const { answers, wallMs } = await closedLoop(urls, concurrency, REQUEST_MS_MAX);
   const cpuMs = groupCpuMs(pid) - cpuBefore;
   const parts = Object.entries(one.subject.cpuMsByPart?.() ?? {});
   const cpuMsOfParts = parts.map(([part, ms]) => [part, (ms - (partsBefore[part] ?? 0)) / urls.length] as const);
-  one.peak = larger(one.peak, memory.stop());
   one.last = answers.at(-1);
   return {
     cpuMs: cpuMs / urls.length,

@@ -1,5 +1,5 @@
 import { cpSync, readFileSync, rmSync } from 'node:fs';
-import { chmod, link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -160,13 +160,12 @@ ${temporary}
 `;
 }
 
-/** The originals of the peers: one file under many names, since none of them looks at more than the name. */
-export async function linkOriginals(picture: Uint8Array, folder: string, count: number): Promise<string> {
+/** The originals of the peers, each a file of its own: one that all shared would stay in the cores' caches. */
+export async function writeOriginals(picture: Uint8Array, folder: string, count: number): Promise<string> {
   const originals = join(folder, 'originals');
   await rm(originals, { recursive: true, force: true });
   await mkdir(originals);
-  await writeFile(join(originals, nameOf(0)), picture);
-  for (let index = 1; index < count; index += 1) await link(join(originals, nameOf(0)), join(originals, nameOf(index)));
+  for (let index = 0; index < count; index += 1) await writeFile(join(originals, nameOf(index)), picture);
   return originals;
 }
 

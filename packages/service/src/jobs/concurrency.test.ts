@@ -165,6 +165,38 @@ describe('many at once', () => {
       await waker.close();
     });
 
+    test('does not park for a moment without work', async () => {
+      let looks = 0;
+      const statements: unknown[] = [];
+      const looked = new EventEmitter();
+      const waker = new JobWaker({
+        database: {
+          query: (sql, values) => {
+            statements.push(sql);
+            return stand.database.query(sql, values);
+          },
+          listen: () => () => undefined,
+        },
+        nodeId: 'node_1',
+        pollMs: 3_600_000,
+        onError: () => undefined,
+        // The first look finds room that nothing fills, and the one that comes with it fills it.
+        onWake: async () => {
+          looks += 1;
+          const isFirst = looks === 1;
+          await Promise.resolve();
+          if (isFirst) waker.hint();
+          else looked.emit('again');
+          return isFirst;
+        },
+      });
+      const again = once(looked, 'again');
+      waker.start();
+      await again;
+      await waker.close();
+      expect(statements).toEqual([]);
+    });
+
     test('leaves the parked when it closes, and calls no more', async () => {
       let calls = 0;
       const waker = wakerOf(

@@ -18,13 +18,19 @@ const CHANNEL = 'safelight_jobs';
 const POLL_MS = 5_000;
 /** After a failure, which need not be the database's end. */
 const RETRY_MS = 1_000;
+/**
+ * Of an empty queue before the node parks: under load the next job of its own comes sooner, and parking, looking again
+ * and unparking are four transactions. What another node enqueues meanwhile is found when this one parks.
+ */
+const PARK_AFTER_MS = 25;
 /** An enqueue that looked for parked nodes just before this one parked commits about a disk flush later. */
 const SECOND_LOOK_MS = 30;
 
 /**
  * Calls `onWake` when there may be a job to claim: told by NOTIFY, hinted by this process, at a given time, or by
- * polling. One call at a time; what arrives meanwhile causes one more. A node with room to spare parks, looks once more
- * (a job may have come between), and is notified of the next job; a full one is not, so notifications are sparse.
+ * polling. One call at a time; what arrives meanwhile causes one more. A node that has room to spare for a moment parks,
+ * looks once more (a job may have come between), and is notified of the next job; a full one is not, so notifications are
+ * sparse.
  */
 export class JobWaker {
   readonly #database: Pick<Database, 'query' | 'listen'>;
@@ -39,6 +45,9 @@ export class JobWaker {
   #again = false;
   #hasFailed = false;
   #parked = false;
+  /** Runs while there is room and the node has not parked. */
+  #parking: NodeJS.Timeout | undefined;
+  #mayPark = false;
   #closed = false;
 
   constructor(options: JobWakerOptions) {
@@ -87,6 +96,7 @@ export class JobWaker {
     this.#closed = true;
     this.#unlisten?.();
     clearTimeout(this.#poll);
+    clearTimeout(this.#parking);
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#turning;
     if (this.#parked) await this.#database.query(unparkNode, [this.#nodeId]).catch(this.#onError);
@@ -97,9 +107,7 @@ export class JobWaker {
     try {
       while (this.#again && !this.#closed) {
         this.#again = false;
-        const isWanting = await this.#onWake();
-        if (isWanting && !this.#parked) await this.#park();
-        else if (!isWanting && this.#parked) await this.#unpark();
+        await this.#settle(await this.#onWake());
       }
     } catch (error) {
       // The poll tries again.
@@ -107,6 +115,24 @@ export class JobWaker {
       this.#hasFailed = true;
       this.#onError(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Parks or unparks after a look, as it went. */
+  async #settle(isWanting: boolean): Promise<void> {
+    if (isWanting && !this.#parked && !this.#mayPark) return this.#parkSoon();
+    clearTimeout(this.#parking);
+    this.#parking = undefined;
+    this.#mayPark = false;
+    if (isWanting && !this.#parked) await this.#park();
+    else if (!isWanting && this.#parked) await this.#unpark();
+  }
+
+  #parkSoon(): void {
+    if (this.#closed) return;
+    this.#parking ??= setTimeout(() => {
+      this.#mayPark = true;
+      this.hint();
+    }, PARK_AFTER_MS);
   }
 
   async #park(): Promise<void> {

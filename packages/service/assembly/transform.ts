@@ -24,9 +24,10 @@ export function setPlaneStride(bytes: usize): void {
   planeStride = bytes;
 }
 
+/** Four of the eight values of a line. */
 @inline
-function lane(row: usize): v128 {
-  return v128.load(block + (row << 5));
+function lane(line: usize, from: usize): v128 {
+  return v128.load(from + (line << 5));
 }
 
 /** Sums of coefficients are eight times a sample, which lies around 128. */
@@ -49,6 +50,9 @@ export function writeFlat(to: usize, across: u32, down: u32): void {
 export function writeBlock(to: usize, across: u32, down: u32): void {
   if (across == 2 && down == 2) return writeTwo(to);
   if (across == 4 && down == 4) return writeFour(to);
+  if (across == 4 && down == 2) return writeFourByTwo(to);
+  if (across == 8 && down == 8) return writeEight(to);
+  if (across == 8 && down == 4) return writeEightByFour(to);
   writeAny(to, across, down);
 }
 
@@ -80,28 +84,132 @@ function fourPoints(a: v128, b: v128, c: v128, d: v128, shift: i32): void {
   out3 = i32x4.shr_s(i32x4.sub(sum, outer), shift);
 }
 
-/** The block is transposed: the first dimension, across, goes over whole vectors, each lane being a row. */
-function writeFour(to: usize): void {
-  fourPoints(lane(0), lane(1), lane(2), lane(3), POINT - SPARE);
+/** Turns `out0` to `out3`, as one matrix. */
+@inline
+function turn(): void {
   const a = i32x4.shuffle(out0, out1, 0, 4, 1, 5);
   const b = i32x4.shuffle(out0, out1, 2, 6, 3, 7);
   const c = i32x4.shuffle(out2, out3, 0, 4, 1, 5);
   const d = i32x4.shuffle(out2, out3, 2, 6, 3, 7);
-  fourPoints(
-    i64x2.shuffle(a, c, 0, 2),
-    i64x2.shuffle(a, c, 1, 3),
-    i64x2.shuffle(b, d, 0, 2),
-    i64x2.shuffle(b, d, 1, 3),
-    POINT + SPARE + 3,
+  out0 = i64x2.shuffle(a, c, 0, 2);
+  out1 = i64x2.shuffle(a, c, 1, 3);
+  out2 = i64x2.shuffle(b, d, 0, 2);
+  out3 = i64x2.shuffle(b, d, 1, 3);
+}
+
+/** Eight sums in two vectors as samples, in the lower half. */
+@inline
+function samplesOf(first: v128, second: v128): v128 {
+  const sums = i16x8.add(i16x8.narrow_i32x4_s(first, second), i16x8.splat(128));
+  return i8x16.narrow_i16x8_u(sums, sums);
+}
+
+@inline
+function storeFour(to: usize, row: usize, samples: v128, lane: u8): void {
+  store<i32>(to + row * planeStride, lane == 0 ? i32x4.extract_lane(samples, 0) : i32x4.extract_lane(samples, 1));
+}
+
+/** The block is transposed: the first dimension, across, goes over whole vectors, each lane being a row. */
+function writeFour(to: usize): void {
+  fourPoints(lane(0, block), lane(1, block), lane(2, block), lane(3, block), POINT - SPARE);
+  turn();
+  writeFourRows(to, out0, out1, out2, out3);
+}
+
+function writeFourByTwo(to: usize): void {
+  fourPoints(lane(0, block), lane(1, block), lane(2, block), lane(3, block), POINT - SPARE);
+  turn();
+  const round = i32x4.splat(1 << (SPARE + 2));
+  const mean = i32x4.add(out0, round);
+  const samples = samplesOf(
+    i32x4.shr_s(i32x4.add(mean, out1), SPARE + 3),
+    i32x4.shr_s(i32x4.sub(mean, out1), SPARE + 3),
   );
-  const level = i16x8.splat(128);
-  const first = i16x8.add(i16x8.narrow_i32x4_s(out0, out1), level);
-  const second = i16x8.add(i16x8.narrow_i32x4_s(out2, out3), level);
-  const samples = i8x16.narrow_i16x8_u(first, second);
-  store<u32>(to, i32x4.extract_lane(samples, 0));
-  store<u32>(to + planeStride, i32x4.extract_lane(samples, 1));
-  store<u32>(to + 2 * planeStride, i32x4.extract_lane(samples, 2));
-  store<u32>(to + 3 * planeStride, i32x4.extract_lane(samples, 3));
+  storeFour(to, 0, samples, 0);
+  storeFour(to, 1, samples, 1);
+}
+
+/** The second dimension of four by four, of which each vector is a row. */
+@inline
+function writeFourRows(to: usize, a: v128, b: v128, c: v128, d: v128): void {
+  fourPoints(a, b, c, d, POINT + SPARE + 3);
+  const above = samplesOf(out0, out1);
+  const below = samplesOf(out2, out3);
+  storeFour(to, 0, above, 0);
+  storeFour(to, 1, above, 1);
+  storeFour(to, 2, below, 0);
+  storeFour(to, 3, below, 1);
+}
+
+function writeEightByFour(to: usize): void {
+  eightPointsOfFour(block, block, POINT - SPARE);
+  turnFour(block, work);
+  turnFour(block + 128, work + 16);
+  writeFourRows(to, lane(0, work), lane(1, work), lane(2, work), lane(3, work));
+  writeFourRows(to + 4, lane(0, work + 16), lane(1, work + 16), lane(2, work + 16), lane(3, work + 16));
+}
+
+/** Four lines of eight points, all at once. @param from first coefficient of each; 32 bytes on is the next, there and in `to` */
+function eightPointsOfFour(from: usize, to: usize, shift: i32): void {
+  const round = i32x4.splat(1 << (shift - 1));
+  const a = v128.load(from);
+  const c = v128.load(from, 64);
+  const e = v128.load(from, 128);
+  const g = v128.load(from, 192);
+  const sum = i32x4.add(i32x4.shl(i32x4.add(a, e), POINT), round);
+  const difference = i32x4.add(i32x4.shl(i32x4.sub(a, e), POINT), round);
+  const outer = i32x4.add(times(c, EVEN_1), times(g, EVEN_3));
+  const inner = i32x4.sub(times(c, EVEN_3), times(g, EVEN_1));
+  const b = v128.load(from, 32);
+  const d = v128.load(from, 96);
+  const f = v128.load(from, 160);
+  const h = v128.load(from, 224);
+  const odd0 = i32x4.add(i32x4.add(times(b, ODD_1), times(d, ODD_3)), i32x4.add(times(f, ODD_5), times(h, ODD_7)));
+  const odd1 = i32x4.sub(i32x4.sub(times(b, ODD_3), times(d, ODD_7)), i32x4.add(times(f, ODD_1), times(h, ODD_5)));
+  const odd2 = i32x4.add(i32x4.sub(times(b, ODD_5), times(d, ODD_1)), i32x4.add(times(f, ODD_7), times(h, ODD_3)));
+  const odd3 = i32x4.sub(i32x4.sub(times(b, ODD_7), times(d, ODD_5)), i32x4.sub(times(h, ODD_1), times(f, ODD_3)));
+  storePair(to, 0, 7, i32x4.add(sum, outer), odd0, shift);
+  storePair(to, 1, 6, i32x4.add(difference, inner), odd1, shift);
+  storePair(to, 2, 5, i32x4.sub(difference, inner), odd2, shift);
+  storePair(to, 3, 4, i32x4.sub(sum, outer), odd3, shift);
+}
+
+@inline
+function times(value: v128, factor: i32): v128 {
+  return i32x4.mul(value, i32x4.splat(factor));
+}
+
+@inline
+function storePair(to: usize, first: usize, second: usize, even: v128, odd: v128, shift: i32): void {
+  v128.store(to + (first << 5), i32x4.shr_s(i32x4.add(even, odd), shift));
+  v128.store(to + (second << 5), i32x4.shr_s(i32x4.sub(even, odd), shift));
+}
+
+/** Turns four by four of eight by eight. */
+function turnFour(from: usize, to: usize): void {
+  out0 = lane(0, from);
+  out1 = lane(1, from);
+  out2 = lane(2, from);
+  out3 = lane(3, from);
+  turn();
+  v128.store(to, out0);
+  v128.store(to, out1, 32);
+  v128.store(to, out2, 64);
+  v128.store(to, out3, 96);
+}
+
+function writeEight(to: usize): void {
+  eightPointsOfFour(block, block, POINT - SPARE);
+  eightPointsOfFour(block + 16, block + 16, POINT - SPARE);
+  turnFour(block, work);
+  turnFour(block + 16, work + 128);
+  turnFour(block + 128, work + 16);
+  turnFour(block + 144, work + 144);
+  eightPointsOfFour(work, work, POINT + SPARE + 3);
+  eightPointsOfFour(work + 16, work + 16, POINT + SPARE + 3);
+  for (let row = work; row < work + 256; row += 32, to += planeStride) {
+    store<i64>(to, i64x2.extract_lane(samplesOf(v128.load(row), v128.load(row, 16)), 0));
+  }
 }
 
 function writeAny(to: usize, across: u32, down: u32): void {

@@ -8,7 +8,8 @@ import { longerSide, pixelsOf, type Size } from './geometry.ts';
 import { type PlannedBase, planRender } from './plan.ts';
 import type { PyramidUse } from './pyramid.ts';
 import { levelBytes, levelMicros, pyramidBytes, pyramidMicros } from './pyramid-cost.ts';
-import { reductionOf } from './reduce.ts';
+import { reducerFactor, reductionOf } from './reduce.ts';
+import { reduceBytes, reduceMicros } from './reduce-cost.ts';
 import { searchBytes, searchMicros } from './search-cost.ts';
 import type { SourceFacts, SourceFormat } from './source.ts';
 
@@ -178,6 +179,8 @@ function decodeMicros(source: SourceFacts, planned: PlannedBase): number {
   const cost = decoderOf(source);
   const decoding = decodingOf(source, base, decodedTo(planned));
   if (decoding.cutStored && base.fromPyramid) return levelMicros(decoding.cutStored);
+  const factor = reducerFactor(source, base, decoding);
+  if (factor) return reduceMicros(source, base.stored, factor);
   // A page of an animation is made of all that come before it.
   const frames = planned.animated ? source.frames : source.format === 'tiff' ? 1 : (base.page ?? 0) + 1;
   const stored = (pixelsOf(base.stored) / 1e6) * frames;
@@ -270,11 +273,14 @@ function peakBytes(source: SourceFacts, planned: PlannedBase): number {
   const decoded = decodedTo(planned);
   const depth = base.isWide ? SIXTEEN_BIT_FACTOR : depthOf(source);
   const decoding = decodingOf(source, base, decoded);
-  const decoder =
+  const library =
     decoding.cutStored && base.fromPyramid
       ? levelBytes(decoding.cutStored)
       : decoderOf(source).bytesPerPixel * depth * pixelsOf(source.format === 'svg' ? decoding.scaled : base.stored) +
         ROWS_BYTES_PER_COLUMN * base.stored.width;
+  const factor = reducerFactor(source, base, decoding);
+  const reducer = factor ? reduceBytes(source, base.stored, factor) : 0;
+  const decoder = library + reducer;
   // Rows that leave the resize as a quarter turn wait for the last of them, beside the pixels that they become.
   const turned = base.orientation > 4 ? pixelsOf(decoded) * channelsOf(source) : 0;
   const output = Math.max(

@@ -25,9 +25,13 @@ export function reductionOf({ format }: SourceFacts, base: Base, { cutStored, sc
 }
 
 /**
- * Whether a JPEG is for our own decoder (worker/jpeg-reducer.ts): grey or in the colours of JFIF, and without a profile,
- * which would have to be carried along. Which of these it leaves to the library after all only its markers tell.
+ * The factor for our own decoder of JPEG (worker/jpeg-reducer.ts), where a base is for that: grey or in the colours of
+ * JFIF, and without a profile, which would have to be carried along. Which of these it leaves to the library after all
+ * only its markers tell.
  */
-export function isReducible({ format, space, depth, hasProfile }: SourceFacts): boolean {
-  return format === 'jpeg' && (space === 'srgb' || space === 'b-w') && depth === 'uchar' && !hasProfile;
+export function reducerFactor(source: SourceFacts, base: Base, decoding: Decoding): 2 | 4 | 8 | undefined {
+  const { format, space, depth, hasProfile } = source;
+  if (format !== 'jpeg' || hasProfile || depth !== 'uchar' || (space !== 'srgb' && space !== 'b-w')) return undefined;
+  const factor = reductionOf(source, base, decoding);
+  return factor === 1 ? undefined : factor;
 }

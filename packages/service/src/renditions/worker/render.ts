@@ -17,7 +17,7 @@ import {
 import type { PlannedBase } from '../plan.ts';
 import type { Cause, Looks, Output, RenderTask } from '../protocol.ts';
 import { pyramidFacts } from '../pyramid.ts';
-import { isReducible, reductionOf } from '../reduce.ts';
+import { reducerFactor } from '../reduce.ts';
 import type { SourceFacts } from '../source.ts';
 import { causeOf } from './causes.ts';
 import { readCredits } from './credits.ts';
@@ -284,8 +284,8 @@ async function fromSource<T>(
 /** The source as fewer pixels, where it is a JPEG that need not be decoded as a whole. */
 function reduceSource({ job, base, arrangement }: Work): Pixels | undefined {
   const { source } = job.task;
-  const factor = reductionOf(source, base, decodingOf(source, base, arrangement.decoded));
-  if (factor === 1 || typeof job.input !== 'string' || !isReducible(source)) return undefined;
+  const factor = reducerFactor(source, base, decodingOf(source, base, arrangement.decoded));
+  if (!factor || base.fromPyramid || typeof job.input !== 'string') return undefined;
   return job.decoder.reducer.reduce(job.input, { stored: base.stored, factor });
 }
 

@@ -42,8 +42,9 @@ export function setComponent(index: u32, h: u32, v: u32, table: u32): void {
 export function takeRooms(progressive: bool): usize {
   mcusAcross = (width + 8 * hMax - 1) / (8 * hMax);
   mcusDown = (height + 8 * vMax - 1) / (8 * vMax);
-  outputWidth = (width * scale + 7) / 8;
-  outputHeight = (height * scale + 7) / 8;
+  // To the nearest: with what is left of a pixel rounded up, or down, all others would be further from their places.
+  outputWidth = max(1, (width * scale + 4) / 8);
+  outputHeight = max(1, (height * scale + 4) / 8);
   setPlaneStride(mcusAcross * hMax * scale);
   output = take(<usize>outputWidth * outputHeight * components + BYTES_PAST_END);
   units = 0;

@@ -31,7 +31,7 @@ interface Exports {
 export interface Reduction {
   /** As the header was told before. */
   readonly stored: Size;
-  /** By how much each side becomes smaller, rounded up. */
+  /** By how much each side becomes smaller, rounded to the nearest pixel. */
   readonly factor: 2 | 4 | 8;
 }
 
@@ -44,8 +44,8 @@ const BLOCK_SIDE = 8;
 const AC_SLOTS = 4;
 
 /**
- * Decodes JPEG to a half, a quarter or an eighth of its sides without making what those do not show: 0.3 to 0.6 of the
- * CPU that the library takes (bench/reduce.ts). What is not plain JPEG as cameras and editors write it, damaged files
+ * Decodes JPEG to a half, a quarter or an eighth of its sides without making what those do not show: 0.2 to 0.8 of the
+ * CPU that the library takes, at the same likeness (bench/reduce.ts). What is not plain JPEG as cameras and editors write it, damaged files
  * above all, it leaves to the library. Runs in a sandbox of its own: WebAssembly, to whose memory bytes of strangers
  * are confined.
  */

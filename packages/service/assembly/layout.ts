@@ -90,7 +90,7 @@ export function resetArena(bytesMax: u32): void {
 /** Memory as it is: whoever needs it empty fills it. 0 when there is none left. */
 export function take(bytes: usize): usize {
   const at = (heap + 15) & ~(<usize>15);
-  const pages = <u32>((at + bytes + 0xffff) >> 16);
+  const pages = <u32>((<u64>at + bytes + 0xffff) >> 16);
   const now = <u32>memory.size();
   if (pages > pagesMax || (pages > now && memory.grow(pages - now) < 0)) {
     isExhausted = true;

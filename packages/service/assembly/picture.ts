@@ -17,6 +17,8 @@ export let outputWidth: u32 = 0;
 export let outputHeight: u32 = 0;
 let output: usize = 0;
 
+/** Of which all lengths in bytes are below 2^32, and far more than there is memory for. */
+const PIXELS_MAX: u64 = 1 << 28;
 /** What is written or read past the end of a row. */
 const BYTES_PAST_END: usize = 64;
 
@@ -40,6 +42,7 @@ export function setComponent(index: u32, h: u32, v: u32, table: u32): void {
 
 /** @returns where the pixels will be; 0 when there is no memory */
 export function takeRooms(progressive: bool): usize {
+  if (<u64>width * height > PIXELS_MAX) return 0;
   mcusAcross = (width + 8 * hMax - 1) / (8 * hMax);
   mcusDown = (height + 8 * vMax - 1) / (8 * vMax);
   // To the nearest: with what is left of a pixel rounded up, or down, all others would be further from their places.

@@ -57,6 +57,8 @@ const PROGRESSIVE = 0xc2;
 const COEFFICIENTS = 64;
 /** Of an MCU. */
 const BLOCKS_MAX = 10;
+/** As the library has it: each scan of a few bytes goes over all blocks. */
+const SCANS_MAX = 100;
 
 /**
  * Reads the markers of a JPEG (ITU-T T.81, annex B) as far as pictures have them that libjpeg decodes without a warning.
@@ -80,6 +82,7 @@ class MarkerReader {
   readonly #tables = new Set<string>();
   /** By component and coefficient: the lowest bit that is known, -1 while none is. */
   #known: Int8Array[] = [];
+  #scans = 0;
 
   constructor(view: () => Uint8Array, visitor: JpegVisitor) {
     this.#view = view;
@@ -188,7 +191,9 @@ class MarkerReader {
   #scan(start: number, end: number): number {
     const frame = this.#frame;
     const count = this.#byte(start);
+    this.#scans += 1;
     if (!frame || end !== start + 4 + 2 * count) throw new Unusual('a scan');
+    if (this.#scans > SCANS_MAX) throw new Unusual('too many scans');
     if (count !== 1 && count !== frame.components.length) throw new Unusual('a scan of some components');
     const components = Array.from({ length: count }, (_, place) => {
       const [id, tables] = [this.#byte(start + 1 + 2 * place), this.#byte(start + 2 + 2 * place)];

@@ -64,7 +64,10 @@ export class JpegReducer {
       return new Reading(this.#exports, BLOCK_SIDE / factor).read(path, stored);
     } catch (error) {
       if (error instanceof Unusual) return undefined;
-      throw error;
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      // A bound was hit that should have been seen before: our fault, not the picture's, and nothing came of it.
+      this.#exports = instantiate(this.#module);
+      return undefined;
     } finally {
       if (this.#exports.memory.buffer.byteLength > KEPT_BYTES_MAX) this.#exports = instantiate(this.#module);
     }
@@ -114,7 +117,7 @@ class Reading {
     const file = openSync(path, 'r');
     try {
       const length = fstatSync(file).size;
-      const position = this.#decoder.begin(length, BYTES_MAX) >>> 0;
+      const position = length > BYTES_MAX ? 0 : this.#decoder.begin(length, BYTES_MAX) >>> 0;
       if (position === 0) throw new Unusual('its length');
       const bytes = new Uint8Array(this.#decoder.memory.buffer, position, length);
       if (readSync(file, bytes) !== length) throw new Unusual('its length');

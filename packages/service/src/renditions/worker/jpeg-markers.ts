@@ -57,7 +57,7 @@ const PROGRESSIVE = 0xc2;
 const COEFFICIENTS = 64;
 /** Of an MCU. */
 const BLOCKS_MAX = 10;
-/** As the library has it: each scan of a few bytes goes over all blocks. */
+/** Each goes over all blocks, however few bytes it has: 2,600 of them over 100 megapixels would take 20 s. */
 const SCANS_MAX = 100;
 
 /**
@@ -111,11 +111,27 @@ class MarkerReader {
     if (FRAMES.has(code)) this.#readFrame(start, end, code === PROGRESSIVE);
     else if (code === DQT) this.#quantisation(start, end);
     else if (code === DHT) this.#huffman(start, end);
-    else if (code === DRI) this.#interval = this.#word(start);
-    else if (code === APP0) this.#isJfif ||= this.#says(start, 'JFIF\0');
-    else if (code === APP14) this.#transform = this.#says(start, 'Adobe') ? this.#byte(start + 11) : this.#transform;
+    else if (code === DRI) this.#restarts(start, end);
+    else if (code === APP0 && this.#says(start, 'JFIF\0')) this.#jfif(start, end);
+    else if (code === APP14 && this.#says(start, 'Adobe')) this.#adobe(start, end);
     else if ((code < APP0 || code > APP15) && code !== COM) throw new Unusual(`marker ${code.toString(16)}`);
     return end;
+  }
+
+  #restarts(start: number, end: number): void {
+    if (end !== start + 2) throw new Unusual('the interval of restarts');
+    this.#interval = this.#word(start);
+  }
+
+  /** What tells of the colours counts from the frame on, where it is looked at. */
+  #jfif(start: number, end: number): void {
+    if (this.#frame || end < start + 14 || this.#byte(start + 5) !== 1) throw new Unusual('its JFIF');
+    this.#isJfif = true;
+  }
+
+  #adobe(start: number, end: number): void {
+    if (this.#frame || end < start + 12) throw new Unusual('what Adobe tells');
+    this.#transform = this.#byte(start + 11);
   }
 
   #end(): Frame {
@@ -133,12 +149,12 @@ class MarkerReader {
       const at = start + 6 + 3 * index;
       const [id, sampling, table] = [this.#byte(at), this.#byte(at + 1), this.#byte(at + 2)];
       // A component alone has no MCUs of several blocks, whatever its factors are.
-      return count === 1 ? { id, h: 1, v: 1, table } : { id, h: sampling >> 4, v: sampling & 15, table };
+      const [h, v] = [sampling >> 4, sampling & 15];
+      if (h < 1 || h > 4 || v < 1 || v > 4 || table > 3) throw new Unusual('the frame');
+      return count === 1 ? { id, h: 1, v: 1, table } : { id, h, v, table };
     });
     const frame = { width: this.#word(start + 3), height: this.#word(start + 1), isProgressive, components };
     if (frame.width === 0 || frame.height === 0) throw new Unusual('no size');
-    if (components.some(({ h, v, table }) => h < 1 || h > 4 || v < 1 || v > 4 || table > 3))
-      throw new Unusual('the frame');
     const blocks = components.reduce((sum, { h, v }) => sum + h * v, 0);
     if (blocks > BLOCKS_MAX || !this.#isYcc(components)) throw new Unusual('the colours');
     this.#frame = frame;
@@ -180,6 +196,9 @@ class MarkerReader {
       const [kind, id] = [this.#byte(at) >> 4, this.#byte(at) & 15];
       const symbols = this.#bytes.subarray(at + 1, at + 17).reduce((sum, count) => sum + count, 0);
       if (kind > 1 || id > 3 || symbols > 256 || at + 17 + symbols > end) throw new Unusual('a Huffman table');
+      // Differences of means have at most 15 bits.
+      const isTooLong = kind === 0 && this.#bytes.subarray(at + 17, at + 17 + symbols).some((symbol) => symbol > 15);
+      if (isTooLong) throw new Unusual('a Huffman table');
       const isProgressive = this.#frame?.isProgressive ?? false;
       this.#visitor.defineTable({ isAc: kind === 1, id, at: at + 1, isProgressive });
       this.#tables.add(`${kind === 1 ? 'ac' : 'dc'} ${id}`);

@@ -25,6 +25,9 @@ const FACTORS = [2, 4, 8] as const;
 const BEYOND = 1.2;
 const ROUNDS = 9;
 
+/** From the file to the pipeline that `end` runs. */
+type Way = (end: (image: Sharp) => Promise<Buffer>) => Promise<Buffer>;
+
 sharp.concurrency(1);
 sharp.cache(false);
 const reducer = new JpegReducer();
@@ -45,13 +48,13 @@ async function compare(path: string): Promise<void> {
   for (const factor of FACTORS) {
     const size = [Math.floor(width / (factor + BEYOND)), Math.floor(height / (factor + BEYOND))] as const;
     const resized = (image: Sharp) => image.resize(...size, { fit: 'fill' });
-    const ours = () => {
-      const pixels = reducer.reduce(path, { stored: { width, height }, factor });
+    const ours: Way = async (end) => {
+      using pixels = reducer.reduce(path, { stored: { width, height }, factor });
       if (!pixels) throw new Error(`${path} is left to the library`);
       const { data, channels } = pixels;
-      return resized(sharp(data, { raw: { width: pixels.width, height: pixels.height, channels } }));
+      return await end(resized(sharp(data, { raw: { width: pixels.width, height: pixels.height, channels } })));
     };
-    const library = () => resized(sharp(path, { sequentialRead: true, failOn: 'warning' }));
+    const library: Way = (end) => end(resized(sharp(path, { sequentialRead: true, failOn: 'warning' })));
     const spent = { ours: [] as number[], library: [] as number[] };
     for (let round = -1; round < ROUNDS; round += 1) {
       const [a, b] = [await cpuMs(ours), await cpuMs(library)];
@@ -65,22 +68,19 @@ async function compare(path: string): Promise<void> {
         .png()
         .toBuffer(),
     );
-    const like = async (image: Sharp) => ssim(reference, await lumaOf(await image.png().toBuffer())).toFixed(4);
+    const like = async (way: Way) =>
+      ssim(reference, await lumaOf(await way((image) => image.png().toBuffer()))).toFixed(4);
     const [a, b] = [median(spent.ours), median(spent.library)];
     const kind = `${isProgressive ? 'progressive' : 'baseline'} 1/${factor}`;
     ratios.set(kind, [...(ratios.get(kind) ?? []), a / b]);
-    const cells = [
-      `${a.toFixed(1)}/${b.toFixed(1)}`,
-      (a / b).toFixed(2),
-      `${await like(ours())}/${await like(library())}`,
-    ];
+    const cells = [`${a.toFixed(1)}/${b.toFixed(1)}`, (a / b).toFixed(2), `${await like(ours)}/${await like(library)}`];
     console.log(`${basename(path).padEnd(36)}${kind.padEnd(18)}${cells.map((cell) => cell.padEnd(14)).join('')}`);
   }
 }
 
-async function cpuMs(open: () => Sharp): Promise<number> {
+async function cpuMs(way: Way): Promise<number> {
   const start = process.cpuUsage();
-  await open().raw().toBuffer();
+  await way((image) => image.raw().toBuffer());
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1_000;
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { photo } from '../../../../../scripts/make-pictures.ts';
 import { Random } from '../../../../../test/chaos/random.ts';
 import { writeJpeg } from '../../../../../test/support/jpeg-writer.ts';
+import { reduceCopy } from '../../../../../test/support/reduce-copy.ts';
 import type { Size } from '../geometry.ts';
 import type { Pixels } from '../ops/index.ts';
 import { JpegReducer } from './jpeg-reducer.ts';
@@ -17,8 +18,7 @@ const FACTORS: readonly Factor[] = [2, 4, 8];
 const NOT_PASSED_OVER: readonly Factor[] = [2, 4];
 const SIZE: Size = { width: 203, height: 157 };
 const ONE = [1, 1] as const;
-const FINE = [ONE, ONE, ONE];
-const COARSE = [[2, 2], ONE, ONE] as const;
+const [FINE, COARSE] = [[ONE, ONE, ONE], [[2, 2], ONE, ONE]] as const;
 /** Adobe's marker, saying that no colours were transformed. */
 const ADOBE_RGB = [0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0];
 const [SOF, PROGRESSIVE, DHT, EOI, SOS, DQT, DRI] = [0xc0, 0xc2, 0xc4, 0xd9, 0xda, 0xdb, 0xdd];
@@ -33,7 +33,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 function reduce(jpeg: Uint8Array, factor: Factor, stored: Size = SIZE, by = reducer): Pixels | undefined {
   const path = join(folder, 'picture.jpg');
   writeFileSync(path, jpeg);
-  return by.reduce(path, { stored, factor });
+  return reduceCopy(by, path, { stored, factor });
 }
 
 /** Told without their bytes, of which a failing test would say too much. */

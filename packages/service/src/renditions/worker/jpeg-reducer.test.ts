@@ -5,6 +5,7 @@ import sharp, { type JpegOptions, type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { photo, QUADRANTS, quadrants } from '../../../../../scripts/make-pictures.ts';
 import { writeJpeg } from '../../../../../test/support/jpeg-writer.ts';
+import { reduceCopy } from '../../../../../test/support/reduce-copy.ts';
 import { colourAt, corpus, hasCorpus, WorkerRig } from '../../../../../test/support/worker-rig.ts';
 import type { Size } from '../geometry.ts';
 import type { Pixels } from '../ops/index.ts';
@@ -25,7 +26,7 @@ async function reduce(jpeg: Buffer, factor: Factor, by = reducer): Promise<Pixel
   const path = join(folder, 'picture.jpg');
   await writeFile(path, jpeg);
   const { width, height } = await sharp(jpeg).metadata();
-  return by.reduce(path, { stored: { width, height }, factor });
+  return reduceCopy(by, path, { stored: { width, height }, factor });
 }
 
 async function reduced(jpeg: Buffer, factor: Factor, by = reducer): Promise<Pixels> {

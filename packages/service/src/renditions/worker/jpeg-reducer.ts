@@ -35,6 +35,9 @@ export interface Reduction {
   readonly factor: 2 | 4 | 8;
 }
 
+/** Pixels in the decoder's memory, which the next picture is written into when these are disposed of. */
+export type LentPixels = Pixels & Disposable;
+
 /** Of a picture that takes more the library shall take care. */
 const BYTES_MAX = 512 * 1024 * 1024;
 /** More than this is given back after the picture. */
@@ -51,25 +54,29 @@ const AC_SLOTS = 4;
  */
 export class JpegReducer {
   readonly #module: WebAssembly.Module;
-  #exports: Exports;
+  /** With the memory of the pictures before, unless its pixels are lent. */
+  #free: Exports | undefined;
 
   constructor() {
     this.#module = new WebAssembly.Module(readFileSync(new URL('./jpeg-reducer.wasm', import.meta.url)));
-    this.#exports = instantiate(this.#module);
+    this.#free = instantiate(this.#module);
   }
 
   /** The pixels of the file at `path`, grey or RGB; undefined when it is left to the library. */
-  reduce(path: string, { stored, factor }: Reduction): Pixels | undefined {
+  reduce(path: string, { stored, factor }: Reduction): LentPixels | undefined {
+    const decoder = this.#free ?? instantiate(this.#module);
+    this.#free = undefined;
+    const giveBack = () => {
+      if (decoder.memory.buffer.byteLength <= KEPT_BYTES_MAX) this.#free = decoder;
+    };
     try {
-      return new Reading(this.#exports, BLOCK_SIDE / factor).read(path, stored);
+      return { ...new Reading(decoder, BLOCK_SIDE / factor).read(path, stored), [Symbol.dispose]: giveBack };
     } catch (error) {
+      // A bound of its memory should have been seen before: our fault, not the picture's, and nothing came of it.
+      if (error instanceof WebAssembly.RuntimeError) return undefined;
+      giveBack();
       if (error instanceof Unusual) return undefined;
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      // A bound was hit that should have been seen before: our fault, not the picture's, and nothing came of it.
-      this.#exports = instantiate(this.#module);
-      return undefined;
-    } finally {
-      if (this.#exports.memory.buffer.byteLength > KEPT_BYTES_MAX) this.#exports = instantiate(this.#module);
+      throw error;
     }
   }
 }
@@ -108,9 +115,8 @@ class Reading {
     if (frame.isProgressive) this.#decoder.finish();
     const size = { width: this.#decoder.width(), height: this.#decoder.height() };
     const channels = frame.components.length === 1 ? 1 : 3;
-    // A copy, since the next picture is written over this one.
-    const pixels = new Uint8Array(this.#decoder.memory.buffer, output, size.width * size.height * channels);
-    return { data: Buffer.from(pixels), ...size, channels, frames: 1 };
+    const data = Buffer.from(this.#decoder.memory.buffer, output, size.width * size.height * channels);
+    return { data, ...size, channels, frames: 1 };
   }
 
   #load(path: string): { position: number; length: number } {

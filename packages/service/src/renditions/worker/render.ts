@@ -22,6 +22,7 @@ import type { SourceFacts } from '../source.ts';
 import { causeOf } from './causes.ts';
 import { readCredits } from './credits.ts';
 import type { Decoder } from './decoder.ts';
+import type { LentPixels } from './jpeg-reducer.ts';
 import { looksOf } from './looks.ts';
 import { Overlays } from './overlays.ts';
 import { Developer, type Start } from './pipeline.ts';
@@ -264,8 +265,8 @@ async function fromSource<T>(
 ): Promise<T> {
   const { job, base, arrangement, animation } = work;
   const source = sourceOf(work);
-  const reduced = reduceSource(work);
-  if (reduced) return run({ pixels: reduced }, way);
+  using reduced = reduceSource(work);
+  if (reduced) return await run({ pixels: reduced }, way);
   const animated = animation !== undefined;
   const page = decodingOf(source, base, arrangement.decoded).level ?? base.page ?? 0;
   const input = base.fromPyramid ? job.pyramid : job.input;
@@ -282,7 +283,7 @@ async function fromSource<T>(
 }
 
 /** The source as fewer pixels, where it is a JPEG that need not be decoded as a whole. */
-function reduceSource({ job, base, arrangement }: Work): Pixels | undefined {
+function reduceSource({ job, base, arrangement }: Work): LentPixels | undefined {
   const { source } = job.task;
   const factor = reducerFactor(source, base, decodingOf(source, base, arrangement.decoded));
   if (!factor || base.fromPyramid || typeof job.input !== 'string') return undefined;

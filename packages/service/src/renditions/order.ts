@@ -2,7 +2,7 @@ import { parseTransformation, type Transformation } from '@safelight/contract';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { invariant } from '../core/invariant.ts';
-import type { Transaction } from '../db/database.ts';
+import type { OpenTransaction, Queryable, Transaction } from '../db/database.ts';
 import { type ClaimedJob, enqueue, enqueueLeased, keepReservation, type Lane, type NewJob } from '../jobs/index.ts';
 import { lockOriginal } from '../originals/index.ts';
 import { type PredictedUse, reserveRenders } from '../usage/index.ts';
@@ -67,7 +67,7 @@ export async function orderRenditions(tx: Transaction, clock: Clock, order: Rend
  * @returns undefined when the original is gone. @throws PlacesTakenError when too many are pending.
  */
 export async function orderByUrl(
-  tx: Transaction,
+  tx: OpenTransaction,
   clock: Clock,
   order: RenditionOrder & { readonly lane: UrlLane },
   { pendingMax, nodeId }: UrlBounds,
@@ -79,7 +79,8 @@ export async function orderByUrl(
     countPendingOf(tx, order, pendingMax),
   ]);
   if (!isThere) return undefined;
-  return orderLacking(tx, clock, order, { asked, standing, nodeId, refuse: () => refuseFlood(pending, pendingMax) });
+  const refuse = () => refuseFlood(pending, pendingMax);
+  return orderLacking(tx, clock, order, { asked, standing, nodeId, refuse, owing: tx.later });
 }
 
 /** By transformation. */
@@ -100,10 +101,12 @@ interface Found {
   readonly nodeId?: string | undefined;
   /** Throws when there is no room for another. */
   readonly refuse?: () => void;
+  /** Where nothing follows that has to wait for them, renditions are put in on the way to the commit. */
+  readonly owing?: Queryable;
 }
 
 async function orderLacking(tx: Transaction, clock: Clock, order: RenditionOrder, found: Found): Promise<Ordered> {
-  const { asked, nodeId, refuse } = found;
+  const { asked, nodeId, refuse, owing = tx } = found;
   let { standing } = found;
   if (standing.length > 0 && (await reviveJobs(tx, clock, order.tenantId, standing))) {
     standing = await look(tx, order, asked);
@@ -124,7 +127,7 @@ async function orderLacking(tx: Transaction, clock: Clock, order: RenditionOrder
       invariant(digest, 'every transformation asked for has a digest');
       return toRendition(pendingRow(newId('rendition', clock), order.originalId, transformation, digest, jobId));
     });
-    await tx.query(insertRenditions, [
+    await owing.query(insertRenditions, [
       order.tenantId,
       order.originalId,
       jobId,

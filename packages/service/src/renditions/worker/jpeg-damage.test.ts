@@ -18,7 +18,10 @@ const FACTORS: readonly Factor[] = [2, 4, 8];
 const NOT_PASSED_OVER: readonly Factor[] = [2, 4];
 const SIZE: Size = { width: 203, height: 157 };
 const ONE = [1, 1] as const;
-const [FINE, COARSE] = [[ONE, ONE, ONE], [[2, 2], ONE, ONE]] as const;
+const [FINE, COARSE] = [
+  [ONE, ONE, ONE],
+  [[2, 2], ONE, ONE],
+] as const;
 /** Adobe's marker, saying that no colours were transformed. */
 const ADOBE_RGB = [0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0];
 const [SOF, PROGRESSIVE, DHT, EOI, SOS, DQT, DRI] = [0xc0, 0xc2, 0xc4, 0xd9, 0xda, 0xdb, 0xdd];

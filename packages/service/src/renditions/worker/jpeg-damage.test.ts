@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -18,20 +17,15 @@ const FACTORS: readonly Factor[] = [2, 4, 8];
 const NOT_PASSED_OVER: readonly Factor[] = [2, 4];
 const SIZE: Size = { width: 203, height: 157 };
 const ONE = [1, 1] as const;
-const [FINE, COARSE] = [
-  [ONE, ONE, ONE],
-  [[2, 2], ONE, ONE],
-] as const;
+const FINE = [ONE, ONE, ONE];
+const COARSE = [[2, 2], ONE, ONE] as const;
 /** Adobe's marker, saying that no colours were transformed. */
 const ADOBE_RGB = [0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0];
 const [SOF, PROGRESSIVE, DHT, EOI, SOS, DQT, DRI] = [0xc0, 0xc2, 0xc4, 0xd9, 0xda, 0xdb, 0xdd];
 
-let folder: string;
+const folder = mkdtempSync(join(tmpdir(), 'safelight-jpeg-'));
 const reducer = new JpegReducer();
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'safelight-jpeg-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function reduce(jpeg: Uint8Array, factor: Factor, stored: Size = SIZE, by = reducer): Pixels | undefined {
   const path = join(folder, 'picture.jpg');

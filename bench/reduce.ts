@@ -12,9 +12,10 @@ import { median } from './support/statistics.ts';
 
 /**
  * Our decoder of JPEGs that become smaller against the library's shrink-on-load: CPU from the file to the pixels of a
- * picture that is 3.2, 5.2 and 9.2 times smaller, for which both decode to a half, a quarter and an eighth, by turns, and the SSIM of both against the same size
- * made of all pixels. `node bench/reduce.ts [FILE…]`; without files, the photographs of a collection beside the
- * repository, or pictures made here. Those with a profile are left out, since the library decodes them.
+ * picture that is 3.2, 5.2 and 9.2 times smaller, for which both decode to a half, a quarter and an eighth, by turns, and
+ * the SSIM of both against the same size made of all pixels. `node bench/reduce.ts [FILE…]`; without files, the
+ * photographs of a collection beside the repository, or pictures made here. Those with a profile are left out, since the
+ * library decodes them.
  */
 const require = createRequire(new URL('../packages/service/package.json', import.meta.url));
 const sharp = require('sharp') as typeof import('sharp').default;

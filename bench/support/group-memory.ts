@@ -43,7 +43,7 @@ export function watchMemory(rootPid: number): { stop(): GroupMemory } {
 }
 
 /** Of each kind the larger. */
-export function larger(one: GroupMemory, other: GroupMemory): GroupMemory {
+function larger(one: GroupMemory, other: GroupMemory): GroupMemory {
   return {
     rssBytes: Math.max(one.rssBytes, other.rssBytes),
     pssBytes: Math.max(one.pssBytes, other.pssBytes),

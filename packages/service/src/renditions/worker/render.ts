@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { type Arrangement, arrange, type Picture, type PlannedOutput } from '../arrange.ts';
-import { type Base, baseOf, decodingOf } from '../base.ts';
+import { type Base, baseOf, type Decoding, decodingOf } from '../base.ts';
 import { isTurned, type Size, swapped } from '../geometry.ts';
 import {
   type Animation,
@@ -265,10 +265,11 @@ async function fromSource<T>(
 ): Promise<T> {
   const { job, base, arrangement, animation } = work;
   const source = sourceOf(work);
-  using reduced = reduceSource(work);
+  const decoding = decodingOf(source, base, arrangement.decoded);
+  using reduced = reduceSource(work, decoding);
   if (reduced) return await run({ pixels: reduced }, way);
   const animated = animation !== undefined;
-  const page = decodingOf(source, base, arrangement.decoded).level ?? base.page ?? 0;
+  const page = decoding.level ?? base.page ?? 0;
   const input = base.fromPyramid ? job.pyramid : job.input;
   const open = (lenient: boolean): Start => {
     const options = decodeOptions(source, { animated, page, bounds: job.task.bounds, lenient });
@@ -283,9 +284,8 @@ async function fromSource<T>(
 }
 
 /** The source as fewer pixels, where it is a JPEG that need not be decoded as a whole. */
-function reduceSource({ job, base, arrangement }: Work): LentPixels | undefined {
-  const { source } = job.task;
-  const factor = reducerFactor(source, base, decodingOf(source, base, arrangement.decoded));
+function reduceSource({ job, base }: Work, decoding: Decoding): LentPixels | undefined {
+  const factor = reducerFactor(job.task.source, base, decoding);
   if (!factor || base.fromPyramid || typeof job.input !== 'string') return undefined;
   return job.decoder.reducer.reduce(job.input, { stored: base.stored, factor });
 }

@@ -24,8 +24,10 @@ const UPLOADS_AT_ONCE = 20;
 const UPLOADS_LATER = 10;
 /** Of the two machines that the pool may have beside the node's own worker. */
 const PLACES = ['0', '1'] as const;
-/** Longer than a node's jobs may take by themselves when it ends. */
-const DRAIN_SEEN_MS = 5_500;
+/** Longer than a terminal takes to tell all of a group. */
+const ECHO_MS = 2_000;
+/** Longer, with that, than a node's jobs may take by themselves when it ends. */
+const DRAIN_SEEN_MS = 3_500;
 /** A claim takes some milliseconds, and a render a hundred. */
 const STEP_MS = 300;
 /** A minute on a machine that has nothing else to do. */
@@ -101,11 +103,13 @@ async function takesJobAtStand({ place, worker }: Machine): Promise<boolean> {
   process.kill(worker, 'SIGCONT');
   await sleep(STEP_MS);
   process.kill(worker, 'SIGSTOP');
+  const [stood] = await asSuperuser(node, 'SELECT clock_timestamp()::text AS at');
   images.push(await upload());
   await sleep(STEP_MS);
   const nodeId = (await readFile(join(node.data, 'pool', place, 'node-id'), 'utf8')).trim();
-  const held = await asSuperuser(node, 'SELECT FROM safelight.jobs WHERE leased_by = $1', [nodeId]);
-  return held.length > 0;
+  // One from before may be rendered already, and its end under way.
+  const taken = 'SELECT FROM safelight.jobs WHERE leased_by = $1 AND first_claimed_at > $2';
+  return (await asSuperuser(node, taken, [nodeId, stood?.at])).length > 0;
 }
 
 function parentOf(pid: number): number {
@@ -147,6 +151,9 @@ describe('a burst of uploads', () => {
       for (let count = 0; count < UPLOADS_LATER; count += 1) images.push(await upload());
       await until('it holds a job', () => takesJobAtStand(ended), 60_000);
       process.kill(killed.node, 'SIGKILL');
+      process.kill(ended.node, 'SIGTERM');
+      await sleep(ECHO_MS);
+      // As from its pool, which does not know of the first.
       process.kill(ended.node, 'SIGTERM');
       await sleep(DRAIN_SEEN_MS);
       expect([ended.node, ended.worker].map(pidExists), 'it waits for its job').toEqual([true, true]);

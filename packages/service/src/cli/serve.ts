@@ -69,14 +69,17 @@ function toExit(config: Config, error: Error & { code?: string }): Error {
 /**
  * Resolves with the first signal to end. A later one, or an end that hangs, leaves at once: every part survives that.
  * One that comes right behind is the first's echo: a terminal tells the whole group, and a wrapper passes it on.
+ * A machine of a pool of processes is told by its pool as well, which does not know who has told it before: it leaves
+ * at once only when it hangs, or when its pool kills it.
  */
 function firstSignal(stopMsMax: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const force = () => process.exit(1);
+  const isMachine = process.channel !== undefined;
   let echoUntil: number | undefined;
   const onSignal = () => {
     const now = systemClock.monotonic();
-    if (echoUntil !== undefined && now > echoUntil) force();
+    if (echoUntil !== undefined && now > echoUntil && !isMachine) force();
     if (echoUntil !== undefined) return;
     echoUntil = now + ECHO_MS;
     setTimeout(force, stopMsMax).unref();

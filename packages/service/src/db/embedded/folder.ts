@@ -20,6 +20,7 @@ import type { PostgresBinaries } from './binaries.ts';
 import { fsyncPath, writeDurably } from './durable.ts';
 import { ClusterStartError, EmbeddedUnavailableError } from './errors.ts';
 import { type Launch, type ServerUser, spawnServer } from './launch.ts';
+import { endProcessesIn } from './orphans.ts';
 import { ServerLog } from './server-log.ts';
 
 /*
@@ -94,7 +95,7 @@ interface Making {
 export async function ensureCluster(making: Making): Promise<void> {
   const { directory, binaries, user, log } = making;
   const data = dataDirectory(directory);
-  sweepDrafts(directory, log);
+  await sweepDrafts(directory, log);
   if (existsSync(data)) {
     // PostgreSQL refuses the wider mode that a folder put back from a plain copy has.
     chmodSync(data, 0o700);
@@ -138,11 +139,13 @@ async function runInitdb(making: Making, draft: string): Promise<void> {
   }
 }
 
-/** What kills during initdb left. A server that still ends may hold files for a moment; the next start tries again. */
-function sweepDrafts(directory: string, log: (line: string) => void): void {
+/** What kills during initdb left. Its server may go on for a moment, and write what is being removed. */
+async function sweepDrafts(directory: string, log: (line: string) => void): Promise<void> {
   for (const name of readdirSync(directory).filter((entry) => entry.startsWith(DRAFT_PREFIX))) {
+    const draft = join(directory, name);
+    await endProcessesIn(draft);
     try {
-      rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+      rmSync(draft, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     } catch (error) {
       log(`${name}, left by a start that was killed, is not removed yet: ${String(error)}`);
     }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { clusterTemplate, killChild, query } from './fixture.ts';
@@ -8,6 +8,7 @@ import { serverUser } from './folder.ts';
 import { findBinaries, startEmbeddedCluster } from './index.ts';
 import { chooseLaunch, spawnServer } from './launch.ts';
 import { endOrphans } from './orphans.ts';
+import { until } from './wait.ts';
 
 const log = () => undefined;
 
@@ -52,6 +53,21 @@ describe('what an earlier server left', () => {
     const cluster = await startEmbeddedCluster({ directory, log });
     await cluster.stop();
   });
+
+  test.runIf(process.platform === 'linux')(
+    'a process that still makes a cluster ends, and its draft goes',
+    async () => {
+      const { directory } = stoppedCluster();
+      const draft = mkdtempSync(join(directory, 'initdb-'));
+      const script = 'while :; do mkdir -p data && : > data/$(date +%N); done';
+      const writer = spawn('/bin/sh', ['-c', script], { cwd: draft, stdio: 'ignore' });
+      onTestFinished(() => killChild(writer));
+      await until(() => existsSync(join(draft, 'data')), 5_000);
+      await (await startEmbeddedCluster({ directory, log })).stop();
+      expect(existsSync(draft)).toBe(false);
+      expect(writer.signalCode).toBe('SIGKILL');
+    },
+  );
 
   test('a live server without an owner is ended with a signal, by its folder', async () => {
     const { directory, data } = stoppedCluster();

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ClusterStartError } from './errors.ts';
-import { listProcesses, type ProcessFacts, readProcess } from './processes.ts';
+import { listProcesses, type ProcessFacts, readProcess, workingDirectory } from './processes.ts';
 import { until } from './wait.ts';
 
 /** A signal and how long it gets to work, in ms. */
@@ -19,6 +19,8 @@ const ORPHAN_LADDER: readonly Rung[] = [
   ['SIGQUIT', 1_000],
   ['SIGKILL', 2_000],
 ];
+
+const KILLED_MS_MAX = 2_000;
 
 /** Stands in the title of every process of the cluster, where all users can read it. Unique by the folder's inode. */
 export function clusterName(data: string): string {
@@ -41,6 +43,16 @@ export async function endOrphans(data: string, log: (line: string) => void): Pro
     throw new ClusterStartError(`processes of an earlier server do not end: ${left.map(describe).join(', ')}`);
   }
   removeBlockingPidFile(data);
+}
+
+/**
+ * Kills every process that works in `folder`, which is thrown away; where the system does not tell (Linux does), they
+ * are left. Bounded by 2 s.
+ */
+export async function endProcessesIn(folder: string): Promise<void> {
+  const inside = () => listProcesses().filter(({ pid }) => `${workingDirectory(pid)}/`.startsWith(`${folder}/`));
+  for (const { pid } of inside()) signalPid(pid, 'SIGKILL');
+  await until(() => inside().length === 0, KILLED_MS_MAX);
 }
 
 /** By what it runs and for which folder, never by its name alone; under setpriv, too, before that becomes postgres. */

@@ -25,7 +25,6 @@ const RESTART_BACKOFF = { baseMs: 250, capMs: 30_000 } as const;
 const SOUND_MS = 60_000;
 /** When this node ends, what takes longer is given back to the queue. */
 const CLOSE_MS_MAX = 4_000;
-const LAST_MS_MAX = 1_000;
 /** The file in a node's data folder that keeps its id. */
 const NODE_ID_FILE = 'node-id';
 
@@ -91,9 +90,7 @@ class ProcessPool implements MachinePool {
     clearTimeout(this.#restart);
     this.#fit();
     if (await this.#areGoneWithin(CLOSE_MS_MAX)) return;
-    // The second one makes a node leave at once; its leases are taken back by whoever is told of its end.
-    for (const { child } of this.#machines.values()) child.kill('SIGTERM');
-    if (await this.#areGoneWithin(LAST_MS_MAX)) return;
+    // Its leases are taken back by whoever is told of its end.
     for (const { child } of this.#machines.values()) child.kill('SIGKILL');
     await Promise.all([...this.#machines.values()].map(({ exited }) => exited));
   }

@@ -1,16 +1,30 @@
-import { ENDS_BLOCK, entryAt, HAS_VALUE, isDifference, lengthOf, runOf, skipAt, symbolOf, valueOf } from './huffman';
-import { block, Component, PLACES, quantum, Unit, unitAt } from './layout';
-import { mcusAcross, mcusDown, resetPredictions, units, writeRow } from './picture';
-import { available, BITS_AT_ONCE, bitsAt, endOfScan, moveTo, openScan, position, restart } from './stream';
-import { planeStride, writeBlock, writeFlat } from './transform';
+import { FAST_BITS } from './huffman';
+import { block, Component, componentAt, quantum, unitAt } from './layout';
+import { components, mcusAcross, mcusDown, resetPredictions, units, writeRow } from './picture';
+import { available, endOfScan, moveTo, openScan, position, restart, windowAt } from './stream';
+import {
+  bitsOf,
+  bitsOfSkip,
+  END,
+  longDifference,
+  longStep,
+  makeDifferences,
+  makeSteps,
+  skipAt,
+  stepAt,
+  valueOf,
+  wayOf,
+  wayOfSkip,
+} from './steps';
+import { planeStride, writeBlock, writeFlat, writeTwo } from './transform';
 
 /**
  * The one scan of a baseline picture. Each block is transformed as soon as it is read; coefficients that its samples are
  * not made of are stepped over, several at once.
  */
 
-/** A position that no scan has. */
-const FAULT: u32 = 0xffffffff;
+/** The last coefficient of a block, in zigzag order. */
+const LAST: u32 = 63;
 
 /**
  * @param interval MCUs between restart markers; 0 without
@@ -18,52 +32,163 @@ const FAULT: u32 = 0xffffffff;
  */
 export function readBaseline(from: usize, interval: u32): usize {
   if (!openScan(from)) return 0;
+  for (let index: u32 = 0; index < components; index++) {
+    makeDifferences(componentAt(index).dc);
+    makeSteps(componentAt(index).ac);
+  }
   resetPredictions();
   let left = interval;
   let restarts: u32 = 0;
   for (let row: u32 = 0; row < mcusDown; row++) {
-    for (let column: u32 = 0; column < mcusAcross; column++) {
-      if (interval != 0) {
-        if (left == 0) {
-          if (!restart(restarts++)) return 0;
-          resetPredictions();
-          left = interval;
-        }
-        left--;
+    for (let column: u32 = 0; column < mcusAcross; ) {
+      if (interval != 0 && left == 0) {
+        if (!restart(restarts++)) return 0;
+        resetPredictions();
+        left = interval;
       }
-      if (!readMcu(column)) return 0;
+      const end = interval == 0 ? mcusAcross : min(mcusAcross, column + left);
+      if (!readMcus(column, end)) return 0;
+      left -= end - column;
+      column = end;
     }
     writeRow(row);
   }
   return endOfScan();
 }
 
-function readMcu(column: u32): bool {
-  let at = position;
-  for (let index: u32 = 0; index < units; index++) {
-    at = readBlock(unitAt(index), column, at);
+/*
+ * The bits that are next stand at the top of `bits`, `have` of them at least; those below are the ones that follow, or
+ * nothing. `from` is where the next eight bytes are that are not counted yet. All three live in registers: what reads
+ * bits is therefore one function, and adding more is written out wherever they may run short. It takes no branch, and
+ * waits for no address that depends on the last code.
+ */
+
+@inline
+function topped(bits: u64, from: usize, have: u32): u64 {
+  return bits | (load<u64>(from) >> have);
+}
+
+@inline
+function beyond(from: usize, have: u32): usize {
+  return from - ((63 - have) >> 3);
+}
+
+/** What there is at least after adding: seven bytes, which hold any step, or four skips. */
+const TOPPED: u32 = 56;
+
+/** A part of a row of MCUs, from column `first` on. */
+function readMcus(first: u32, end: u32): bool {
+  const origin = windowAt(0);
+  let from = windowAt(position);
+  let have = TOPPED - (position & 7);
+  let bits = load<u64>(from) << (position & 7);
+  from -= TOPPED >> 3;
+  let at: u32 = position;
+  for (let column = first; column < end; column++) {
+    for (let index: u32 = 0; index < units; index++) {
+      const unit = unitAt(index);
+      const component = unit.component;
+      const last = component.last;
+      const table = component.ac;
+      const places = component.places;
+      const quanta = component.quantisation;
+
+      bits = topped(bits, from, have);
+      from = beyond(from, have);
+      have |= TOPPED;
+      let step = stepAt(component.dc, bits);
+      if (step == 0) {
+        step = longDifference(component.dc, bits);
+        if (step == 0) return false;
+      }
+      bits <<= bitsOf(step);
+      have -= bitsOf(step);
+      component.prediction += valueOf(step);
+      clear(last);
+      store<i32>(block, component.prediction * quantum(quanta, 0));
+
+      // The coefficient that the last step was: END and more behind the end of the block.
+      let k: u32 = 0;
+      while (k < last) {
+        if (have < FAST_BITS) {
+          bits = topped(bits, from, have);
+          from = beyond(from, have);
+          have |= TOPPED;
+        }
+        step = stepAt(table, bits);
+        if (step == 0) {
+          bits = topped(bits, from, have);
+          from = beyond(from, have);
+          have |= TOPPED;
+          step = longStep(table, bits);
+          if (step == 0) return false;
+        }
+        bits <<= bitsOf(step);
+        have -= bitsOf(step);
+        k += wayOf(step);
+        // What is not needed has a place of its own, behind the block.
+        store<i32>(block + (<usize>load<u8>(places + k) << 2), valueOf(step) * quantum(quanta, k));
+      }
+      write(component, column * component.h + unit.x, unit.y, k == END);
+
+      while (k < LAST) {
+        bits = topped(bits, from, have);
+        from = beyond(from, have);
+        have |= TOPPED;
+        let skip = skipAt(table, bits);
+        let after = k + wayOfSkip(skip);
+        if (after < LAST) {
+          bits <<= bitsOfSkip(skip);
+          have -= bitsOfSkip(skip);
+          k = after;
+          skip = skipAt(table, bits);
+          after = k + wayOfSkip(skip);
+          if (after < LAST) {
+            bits <<= bitsOfSkip(skip);
+            have -= bitsOfSkip(skip);
+            k = after;
+            skip = skipAt(table, bits);
+            after = k + wayOfSkip(skip);
+            if (after < LAST) {
+              bits <<= bitsOfSkip(skip);
+              have -= bitsOfSkip(skip);
+              k = after;
+              continue;
+            }
+          }
+        }
+        if (isEnd(after)) {
+          bits <<= bitsOfSkip(skip);
+          have -= bitsOfSkip(skip);
+          k = after;
+          break;
+        }
+        // A skip over the end of the block, where another's begins, or none: one step.
+        bits = topped(bits, from, have);
+        from = beyond(from, have);
+        have |= TOPPED;
+        step = stepAt(table, bits);
+        if (step == 0) {
+          step = longStep(table, bits);
+          if (step == 0) return false;
+        }
+        bits <<= bitsOf(step);
+        have -= bitsOf(step);
+        k += wayOf(step);
+      }
+      if (!isEnd(k)) return false;
+    }
+    at = (<u32>(origin - from) << 3) - have;
     if (at > available) return false;
   }
   moveTo(at);
   return true;
 }
 
-/** @returns the position after it, or {@link FAULT} */
+/** Whether a block ends after coefficient `k`: the last one, or any other and a step of {@link END}. */
 @inline
-function readBlock(unit: Unit, column: u32, from: u32): u32 {
-  const component = unit.component;
-  const bits = bitsAt(from);
-  const entry = entryAt(component.dc, bits);
-  if (!isDifference(entry)) return FAULT;
-  component.prediction += (entry & HAS_VALUE) != 0 ? valueOf(entry) : 0;
-  const used = lengthOf(entry);
-  clear(component.last);
-  store<i32>(block, component.prediction * quantum(component.quantisation, 0));
-  const to =
-    component.plane +
-    <usize>(unit.y * component.down) * planeStride +
-    <usize>(column * component.h + unit.x) * component.across;
-  return readCoefficients(component, from + used, bits << used, BITS_AT_ONCE - <i32>used, to);
+function isEnd(k: u32): bool {
+  return k == LAST || (k >= END && k < END + LAST);
 }
 
 @inline
@@ -77,81 +202,10 @@ function clear(last: u32): void {
   if (last > 24) memory.fill(block, 0, 256);
 }
 
-/** Those that are needed, one by one; then the samples, and the rest. */
 @inline
-function readCoefficients(component: Component, from: u32, first: u64, there: i32, to: usize): u32 {
-  const table = component.ac;
-  const last = component.last;
-  let at = from;
-  let bits = first;
-  let have = there;
-  let isFlat = true;
-  let ended = false;
-  let k: u32 = 1;
-  while (k <= last) {
-    if (have < 32) {
-      bits = bitsAt(at);
-      have = BITS_AT_ONCE;
-    }
-    const entry = entryAt(table, bits);
-    const length = lengthOf(entry);
-    bits <<= length;
-    have -= length;
-    at += length;
-    if ((entry & HAS_VALUE) == 0) {
-      if (entry == 0 || (symbolOf(entry) != 0 && symbolOf(entry) != 0xf0)) return FAULT;
-      ended = symbolOf(entry) == 0;
-      if (ended) break;
-      k += 16;
-      continue;
-    }
-    k += runOf(entry);
-    if (k > 63) return FAULT;
-    if (k <= last) {
-      const place = <usize>load<u8>(PLACES + k) << 2;
-      store<i32>(block + place, valueOf(entry) * quantum(component.quantisation, k));
-      isFlat = false;
-    }
-    k++;
-  }
-  if (isFlat) writeFlat(to, component.across, component.down);
+function write(component: Component, x: u32, y: u32, isFlat: bool): void {
+  const to = component.plane + <usize>(y * component.down) * planeStride + <usize>x * component.across;
+  if (component.across == 2 && component.down == 2) writeTwo(to);
+  else if (isFlat || component.last == 0) writeFlat(to, component.across, component.down);
   else writeBlock(to, component.across, component.down);
-  return ended ? at : stepOver(table, k, at, bits, have);
-}
-
-/** The rest of a block. @returns the position after it, or {@link FAULT} */
-@inline
-function stepOver(table: usize, first: u32, from: u32, window: u64, there: i32): u32 {
-  let k = first;
-  let at = from;
-  let bits = window;
-  let have = there;
-  while (k < 64) {
-    if (have < 32) {
-      bits = bitsAt(at);
-      have = BITS_AT_ONCE;
-    }
-    const skip = skipAt(table, bits);
-    const after = k + ((skip >> 5) & 127);
-    // What follows the last coefficient is another block's, and an end is one code more.
-    if (skip != 0 && after <= 64 - skip / ENDS_BLOCK) {
-      const length = skip & 31;
-      bits <<= length;
-      have -= length;
-      at += length;
-      k = after;
-      if (skip >= ENDS_BLOCK) return at;
-      continue;
-    }
-    const entry = entryAt(table, bits);
-    const length = lengthOf(entry);
-    bits <<= length;
-    have -= length;
-    at += length;
-    const hasValue = (entry & HAS_VALUE) != 0;
-    if (!hasValue && symbolOf(entry) == 0 && entry != 0) return at;
-    if (!hasValue && symbolOf(entry) != 0xf0) return FAULT;
-    k += hasValue ? runOf(entry) + 1 : 16;
-  }
-  return k == 64 ? at : FAULT;
 }

@@ -1,19 +1,20 @@
 /**
- * Huffman tables. The library looks up one code at a time and keeps its value; here a second table tells of several
- * codes at once how many bits and coefficients they are, since most coefficients of a picture that becomes smaller are
- * only to be stepped over.
+ * Huffman tables. A code with its value is one entry of a table, looked up by the bits that come. What entries look like
+ * depends on who reads: those of a progressive picture are here, those of a baseline one in steps.ts.
  */
-const FAST_BITS: u32 = 10;
-const SKIP_BITS: u32 = 12;
+export const FAST_BITS: u32 = 10;
+export const SKIP_BITS: u32 = 13;
 
+/** Which entries the table has: 0 when none were made yet. */
+const ENTRIES: usize = 0;
 /** By length of code, from 1: one more than the largest code, as the first of 16 bits; what makes an index of a code. */
 const LIMITS: usize = 0;
 const DELTAS: usize = 128;
 const SYMBOLS: usize = 256;
-const FAST: usize = 512;
-const SKIP: usize = FAST + (4 << FAST_BITS);
+export const FAST: usize = 512;
+export const SKIP: usize = FAST + (4 << FAST_BITS);
 const TABLE_BYTES: usize = SKIP + (2 << SKIP_BITS);
-const SLOTS: usize = memory.data(8 * (512 + 4096 + 8192), 16);
+const SLOTS: usize = memory.data(8 * (512 + 4096 + 16384), 16);
 
 /** An entry with a value: bits 0 to 5 are how many bits it is long, 6 to 9 the run before it, 16 to 31 the value, signed. */
 export const HAS_VALUE: u32 = 1 << 10;
@@ -22,20 +23,14 @@ const HAS_SYMBOL: u32 = 1 << 11;
 /** A code whose value does not fit into the fast table: length and symbol as without a value, or 0 where the code does not. */
 const IS_LONG: u32 = 1 << 12;
 
-/** Of a skip: bits 0 to 4 are bits, 5 to 11 coefficients. */
-export const ENDS_BLOCK: u32 = 1 << 12;
-
 /** @param slot 0 to 3 for DC, 4 to 7 for AC */
 @inline
 export function huffmanTable(slot: u32): usize {
   return SLOTS + <usize>slot * TABLE_BYTES;
 }
 
-/**
- * @param skips whether there will be coefficients to step over
- * @returns whether the counts and symbols at `from` make a table
- */
-export function buildTable(slot: u32, from: usize, skips: bool): bool {
+/** @returns whether the counts and symbols at `from` make a table */
+export function readTable(slot: u32, from: usize): bool {
   const table = huffmanTable(slot);
   let code: u32 = 0;
   let index: u32 = 0;
@@ -52,18 +47,27 @@ export function buildTable(slot: u32, from: usize, skips: bool): bool {
     code <<= 1;
   }
   memory.copy(table + SYMBOLS, from + 16, index);
-  for (let bits: u32 = 0; bits < 1 << FAST_BITS; bits++) {
-    store<u32>(table + FAST + (<usize>bits << 2), fastEntry(table, bits));
-  }
-  if (!skips) return true;
-  for (let bits: u32 = 0; bits < 1 << SKIP_BITS; bits++) {
-    store<u16>(table + SKIP + (<usize>bits << 1), <u16>skipEntry(table, bits));
-  }
+  store<u32>(table + ENTRIES, 0);
   return true;
 }
 
+/** Whether a table needs entries of this kind made. The same table may serve many scans. */
+export function lacks(table: usize, entries: u32): bool {
+  if (load<u32>(table + ENTRIES) == entries) return false;
+  store<u32>(table + ENTRIES, entries);
+  return true;
+}
+
+/** Makes what {@link entryAt} looks up. */
+export function makeEntries(table: usize): void {
+  if (!lacks(table, 1)) return;
+  for (let bits: u32 = 0; bits < 1 << FAST_BITS; bits++) {
+    store<u32>(table + FAST + (<usize>bits << 2), fastEntry(table, bits));
+  }
+}
+
 /** Length and symbol of the code that these 16 bits begin with: length << 8 | symbol; 0 when there is none. */
-function lookUp(table: usize, top: u32): u32 {
+export function lookUp(table: usize, top: u32): u32 {
   for (let length: u32 = 1; length <= 16; length++) {
     const at = table + (<usize>length << 2);
     if (top >= load<u32>(at + LIMITS)) continue;
@@ -97,24 +101,6 @@ export function extended(raw: u32, size: u32): i32 {
   return <i32>raw < 1 << (size - 1) ? <i32>raw - <i32>(1 << size) + 1 : <i32>raw;
 }
 
-/** As many whole codes with their values as these bits hold, up to the end of a block. */
-function skipEntry(table: usize, bits: u32): u32 {
-  let used: u32 = 0;
-  let coefficients: u32 = 0;
-  while (used < SKIP_BITS) {
-    const found = lookUp(table, ((bits << used) & ((1 << SKIP_BITS) - 1)) << (16 - SKIP_BITS));
-    const length = found >> 8;
-    const size = found & 15;
-    const run = (found & 255) >> 4;
-    if (found == 0 || used + length + size > SKIP_BITS || coefficients + run + 1 > 63) break;
-    if (size == 0 && run == 0) return ENDS_BLOCK | (coefficients << 5) | (used + length);
-    if (size == 0 && run < 15) break;
-    used += length + size;
-    coefficients += run + 1;
-  }
-  return (coefficients << 5) | used;
-}
-
 /**
  * The entry for what `bits` begin with, from the top.
  * @returns 0 when no code is like that
@@ -129,12 +115,6 @@ function longEntry(table: usize, bits: u64, entry: u32): u32 {
   const found = entry == IS_LONG ? lookUp(table, <u32>(bits >> 48)) : (lengthOf(entry) << 8) | symbolOf(entry);
   if (found == 0) return 0;
   return entryOf(found, <u32>(bits >> 32), 32);
-}
-
-/** What can be stepped over at once: 0 when nothing. */
-@inline
-export function skipAt(table: usize, bits: u64): u32 {
-  return load<u16>(table + SKIP + (<usize>(bits >> (64 - SKIP_BITS)) << 1));
 }
 
 @inline

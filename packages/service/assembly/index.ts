@@ -1,5 +1,5 @@
 import { readBaseline } from './baseline';
-import { buildTable, huffmanTable } from './huffman';
+import { huffmanTable, makeEntries, readTable } from './huffman';
 import { componentAt, quantisationTable, resetArena } from './layout';
 import { outputHeight, outputWidth, setComponent, setFrame, takeRooms } from './picture';
 import { readProgressive, writeProgressive } from './progressive';
@@ -26,8 +26,8 @@ export function quantise(table: u32, k: u32, value: u32): void {
  * @param slot 0 to 3 for DC, 4 to 7 for AC
  * @param from where the 16 counts and the symbols are
  */
-export function defineTable(slot: u32, from: usize, skips: bool): bool {
-  return buildTable(slot, from, skips);
+export function defineTable(slot: u32, from: usize): bool {
+  return readTable(slot, from);
 }
 
 /** @param samples of a block's side that come out: 1, 2 or 4 */

@@ -6,8 +6,8 @@ export const PLACES: usize = memory.data<u8>([
   21, 14, 7, 15, 22, 29, 36, 43, 50, 57, 58, 51, 44, 37, 30, 23, 31, 38, 45, 52, 59, 60, 53, 46, 39, 47, 54, 61, 62, 55, 63,
 ]);
 
-/** The coefficients of one block, dequantised: i32, column by column. */
-export const block: usize = memory.data(64 * 4, 16);
+/** The coefficients of one block, dequantised: i32, column by column; and behind them what is not needed. */
+export const block: usize = memory.data(65 * 4, 16);
 /** Half-way through a transform. */
 export const work: usize = memory.data(64 * 4, 16);
 
@@ -26,6 +26,8 @@ export class Component {
   down: u32;
   /** The last coefficient, in zigzag order, that these are made of. */
   last: u32;
+  /** By coefficient, and whatever a step may make of one: its place in {@link block}, or the one behind. */
+  places: usize;
   /** Huffman tables. */
   dc: usize;
   ac: usize;
@@ -43,7 +45,8 @@ export class Component {
   coefficientBytes: u32;
 }
 
-const COMPONENTS: usize = memory.data(4 * 64, 16);
+const COMPONENTS: usize = memory.data(4 * 128, 16);
+const COMPONENT_PLACES: usize = memory.data(4 * 256, 16);
 
 /** A block's place in an MCU. */
 @unmanaged
@@ -57,7 +60,15 @@ const UNITS: usize = memory.data(16 * 12, 16);
 
 @inline
 export function componentAt(index: u32): Component {
-  return changetype<Component>(COMPONENTS + (<usize>index << 6));
+  return changetype<Component>(COMPONENTS + (<usize>index << 7));
+}
+
+/** @param last the last coefficient that is needed */
+export function setPlaces(index: u32, last: u32): void {
+  const places = COMPONENT_PLACES + (<usize>index << 8);
+  componentAt(index).places = places;
+  memory.fill(places, 64, 256);
+  memory.copy(places, PLACES, last + 1);
 }
 
 @inline

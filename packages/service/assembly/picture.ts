@@ -1,4 +1,4 @@
-import { Component, componentAt, isExhausted, PLACES, quantisationTable, take, unitAt } from './layout';
+import { Component, componentAt, isExhausted, PLACES, quantisationTable, setPlaces, take, unitAt } from './layout';
 import { planeStride, setPlaneStride, writeRgb } from './transform';
 
 /** The picture: its components, its MCUs and its output. */
@@ -54,6 +54,7 @@ export function takeRooms(progressive: bool): usize {
   for (let index: u32 = 0; index < components; index++) {
     const component = componentAt(index);
     lay(component);
+    setPlaces(index, component.last);
     if (progressive) takeCoefficients(component);
     for (let y: u32 = 0; y < component.v; y++) {
       for (let x: u32 = 0; x < component.h; x++) {

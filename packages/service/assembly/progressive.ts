@@ -1,4 +1,4 @@
-import { entryAt, HAS_VALUE, isDifference, lengthOf, runOf, symbolOf, valueOf } from './huffman';
+import { entryAt, HAS_VALUE, isDifference, lengthOf, makeEntries, runOf, symbolOf, valueOf } from './huffman';
 import { block, Component, componentAt, PLACES, quantum, unitAt } from './layout';
 import { components, mcusAcross, mcusDown, resetPredictions, units, writeRow } from './picture';
 import { available, BITS_AT_ONCE, bitsAt, endOfScan, moveTo, openScan, passScan, position, restart } from './stream';
@@ -35,6 +35,10 @@ export function readProgressive(
 ): usize {
   if (start > 0 && componentAt(index).last == 0) return passScan(from);
   if (!openScan(from)) return 0;
+  for (let one: u32 = 0; one < components; one++) {
+    if (index < components && one != index) continue;
+    makeEntries(start > 0 ? componentAt(one).ac : componentAt(one).dc);
+  }
   bandStart = start;
   bandEnd = end;
   bit = low;

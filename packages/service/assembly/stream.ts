@@ -33,10 +33,16 @@ export function openScan(from: usize): bool {
   return fill();
 }
 
+/** Where the eight bytes are that bit `at` is in the first of. */
+@inline
+export function windowAt(at: u32): usize {
+  return streamEnd - 8 - <usize>(at >> 3);
+}
+
 /** Bits from `at` on: 57 at least, from the top. */
 @inline
 export function bitsAt(at: u32): u64 {
-  return load<u64>(streamEnd - 8 - <usize>(at >> 3)) << (at & 7);
+  return load<u64>(windowAt(at)) << (at & 7);
 }
 
 export const BITS_AT_ONCE: i32 = 57;

@@ -37,7 +37,7 @@ export interface JpegVisitor {
   /** One entry of a quantisation table; `k` in zigzag order. */
   quantise(table: number, k: number, value: number): void;
   /** A Huffman table whose counts and symbols begin at `at`. */
-  defineTable(table: { isAc: boolean; id: number; at: number; isProgressive: boolean }): void;
+  defineTable(table: { isAc: boolean; id: number; at: number }): void;
   frame(frame: Frame): void;
   /** @returns where the marker after the scan that begins at `at` is */
   scan(scan: Scan, frame: Frame, at: number): number;
@@ -199,8 +199,7 @@ class MarkerReader {
       // Differences of means have at most 15 bits.
       const isTooLong = kind === 0 && this.#bytes.subarray(at + 17, at + 17 + symbols).some((symbol) => symbol > 15);
       if (isTooLong) throw new Unusual('a Huffman table');
-      const isProgressive = this.#frame?.isProgressive ?? false;
-      this.#visitor.defineTable({ isAc: kind === 1, id, at: at + 1, isProgressive });
+      this.#visitor.defineTable({ isAc: kind === 1, id, at: at + 1 });
       this.#tables.add(`${kind === 1 ? 'ac' : 'dc'} ${id}`);
       at += 17 + symbols;
     }

@@ -8,7 +8,7 @@ interface Exports {
   readonly memory: WebAssembly.Memory;
   begin(bytes: number, bytesMax: number): number;
   quantise(table: number, k: number, value: number): void;
-  defineTable(slot: number, from: number, skips: boolean): number;
+  defineTable(slot: number, from: number): number;
   frame(width: number, height: number, count: number, samples: number): void;
   component(index: number, h: number, v: number, table: number): void;
   prepare(progressive: boolean): number;
@@ -102,9 +102,8 @@ class Reading {
     let output = 0;
     const frame = readJpeg(view, {
       quantise: (table, k, value) => this.#decoder.quantise(table, k, value),
-      defineTable: ({ isAc, id, at, isProgressive }) => {
-        const slot = isAc ? AC_SLOTS + id : id;
-        if (!this.#decoder.defineTable(slot, position + at, isAc && !isProgressive)) throw new Unusual('a table');
+      defineTable: ({ isAc, id, at }) => {
+        if (!this.#decoder.defineTable(isAc ? AC_SLOTS + id : id, position + at)) throw new Unusual('a table');
       },
       frame: (frame) => {
         if (frame.width !== stored.width || frame.height !== stored.height) throw new Unusual('the size');

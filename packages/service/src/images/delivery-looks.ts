@@ -15,15 +15,15 @@ interface Asked {
 }
 
 /**
- * Looks at deliveries. The first few each go alone and at once; who comes while those are under way waits for one to
- * end and goes with all others of his tenant that wait. So a flood of URLs that nobody knows costs a transaction for
- * dozens instead of for each, and takes three connections from the others.
+ * Looks at deliveries. The first of a tenant goes alone and at once; who comes while that is under way waits for its end
+ * and goes with all others of his tenant that wait. So a flood of URLs that nobody knows costs a transaction for many
+ * instead of for each, the more the slower the database is, and takes few connections from the others.
  */
 export class DeliveryLooks {
   readonly #database: Pick<Database, 'asTenant'>;
   /** By tenant, who has waited longest first: a tenant that floods waits behind his own. */
   readonly #waiting = new Map<string, Asked[]>();
-  #running = 0;
+  readonly #running = new Set<string>();
 
   constructor(database: Pick<Database, 'asTenant'>) {
     this.#database = database;
@@ -40,15 +40,14 @@ export class DeliveryLooks {
   }
 
   #next(): void {
-    while (this.#running < LOOKS_AT_ONCE) {
-      const [first] = this.#waiting;
-      if (!first) return;
-      const [tenantId, waiting] = first;
+    for (const [tenantId, waiting] of this.#waiting) {
+      if (this.#running.size === LOOKS_AT_ONCE) return;
+      if (this.#running.has(tenantId)) continue;
+      this.#running.add(tenantId);
       const together = waiting.splice(0, TOGETHER_MAX);
       // What is left goes behind the others.
       this.#waiting.delete(tenantId);
       if (waiting.length > 0) this.#waiting.set(tenantId, waiting);
-      this.#running += 1;
       void this.#look(tenantId, together);
     }
   }
@@ -63,7 +62,7 @@ export class DeliveryLooks {
     } catch (error) {
       for (const asked of together) asked.reject(error);
     } finally {
-      this.#running -= 1;
+      this.#running.delete(tenantId);
       this.#next();
     }
   }

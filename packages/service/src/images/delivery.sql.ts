@@ -27,7 +27,7 @@ export const selectDelivery = hotStatement(
 export const selectDeliveries = hotStatement(
   'select_deliveries',
   `SELECT asked.place::int, ${DELIVERY_COLUMNS}
-   FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS asked (image_id, digest, place)
+   FROM unnest((SELECT $2::text[]), (SELECT $3::bytea[])) WITH ORDINALITY AS asked (image_id, digest, place)
    JOIN images i ON i.tenant_id = $1 AND i.image_id = asked.image_id
    LEFT JOIN originals o ON o.tenant_id = i.tenant_id AND o.original_id = i.original_id
    LEFT JOIN renditions r ON r.tenant_id = i.tenant_id AND r.original_id = i.original_id AND r.digest = asked.digest`,

@@ -5,7 +5,7 @@ import { renditionColumns } from './model.ts';
 export const selectStanding = hotStatement(
   'select_standing_renditions',
   `SELECT ${renditionColumns('r')} FROM renditions r
-   WHERE r.tenant_id = $1 AND r.original_id = $2 AND r.digest = ANY ($3::bytea[])`,
+   WHERE r.tenant_id = $1 AND r.original_id = $2 AND r.digest = ANY ((SELECT $3::bytea[])::bytea[])`,
 );
 
 /** Writes the renditions that lack, pending for the job. */

@@ -14,9 +14,9 @@ type Factor = 2 | 4 | 8;
 
 /** Fitted to 27 files of 2 to 20 megapixels and qualities of 50 to 95: measured times are 0.8 to 1.3 of these, of small progressive ones up to 2.1. */
 const BASELINE: Readonly<Record<Factor, ReduceCost>> = {
-  2: { microsPerMegapixel: 780, microsPerMegabyte: 10_000, bytesPerPixel: 0 },
-  4: { microsPerMegapixel: 480, microsPerMegabyte: 6_100, bytesPerPixel: 0 },
-  8: { microsPerMegapixel: 270, microsPerMegabyte: 5_000, bytesPerPixel: 0 },
+  2: { microsPerMegapixel: 700, microsPerMegabyte: 9_000, bytesPerPixel: 0 },
+  4: { microsPerMegapixel: 400, microsPerMegabyte: 5_100, bytesPerPixel: 0 },
+  8: { microsPerMegapixel: 230, microsPerMegabyte: 4_200, bytesPerPixel: 0 },
 };
 const PROGRESSIVE: Readonly<Record<Factor, ReduceCost>> = {
   2: { microsPerMegapixel: 1_660, microsPerMegabyte: 25_400, bytesPerPixel: 2.8 },

@@ -43,7 +43,7 @@ interface Measured {
 const CORPUS_PICTURE = fileURLToPath(new URL('../../shared/corpus/p12-baseline.jpg', import.meta.url));
 const REQUEST_MS_MAX = 60_000;
 /** Rounds before the first that counts: compilers, pools and allocators are as they are after a while of service. */
-const WARM_UP_ROUNDS = 2;
+const WARM_UP_ROUNDS = 6;
 const REFERENCE = 'bare sharp';
 const OURS = 'Safelight';
 const CPU_RATIO_MAX = 1.05;

@@ -17,8 +17,12 @@ export class Deliveries {
   readonly #byImage = new KeysByOwner();
   readonly #facts: FreshFacts<Deliverable, Lookup<Delivery>>;
 
-  constructor({ database, clock }: { readonly database: Pick<Database, 'asTenant'>; readonly clock: Clock }) {
-    const looks = new DeliveryLooks(database);
+  /** @param restMs how long a tenant's looks rest after one of them, so that more go together. */
+  constructor(
+    { database, clock }: { readonly database: Pick<Database, 'asTenant'>; readonly clock: Clock },
+    restMs?: (tenantId: string) => number,
+  ) {
+    const looks = new DeliveryLooks(database, restMs);
     this.#facts = new FreshFacts({
       clock,
       entriesMax: ENTRIES_MAX,

@@ -14,6 +14,9 @@ const ORDERS_AT_ONCE = 4;
 /** Each takes some 10 ms: whoever comes later would wait for more than two seconds to be told that there is no room. */
 const ORDERS_MAX = 256;
 
+/** Between two looks of a tenant whose orders are refused: for most of what is asked they only precede a 503. */
+const LOOKS_REST_MS = 20;
+
 /**
  * A tenant's better forms that may wait to be made. With the efforts of a batch a core makes as many in an hour, and
  * what is not ordered now is ordered by a later request. Counting them is a part of each such order.
@@ -106,11 +109,20 @@ export class Orders {
     this.#pending.note(waitedMs, this.#awaited.get(tenantId)?.size ?? 0);
   }
 
+  /** How long looks at what this tenant's requests ask for are to rest after each. */
+  looksRestMs(tenantId: string): number {
+    return this.#pendingOf(tenantId) >= this.#pending.limit ? LOOKS_REST_MS : 0;
+  }
+
   /** What is known here to be too much needs no transaction to be refused: at four times the capacity most of it is. */
   #refuseBeforehand(tenantId: string): void {
-    const actual = this.#awaited.get(tenantId)?.size ?? 0;
+    const actual = this.#pendingOf(tenantId);
     const { limit } = this.#pending;
     if (actual >= limit) throw new PlacesTakenError({ name: 'pendingRenditionsOfTenantMax', limit, actual });
+  }
+
+  #pendingOf(tenantId: string): number {
+    return this.#awaited.get(tenantId)?.size ?? 0;
   }
 
   async #order(

@@ -86,6 +86,23 @@ describe.each([18, 15] as const)('many looks at deliveries at once, on PostgreSQ
     expect(transactions).toEqual(tenants);
   });
 
+  it('rest when told to, so that more go together', async () => {
+    const imageId = await accept(a);
+    const { database, transactions, open } = counted();
+    open();
+    let restMs = 20;
+    const looks = new DeliveryLooks(database, () => restMs);
+    await looks.find(a, imageId, SMALL);
+    const flood = Array.from({ length: 5 }, () => looks.find(a, imageId, SMALL));
+    // At once, the first of them would have gone alone.
+    expect(transactions).toEqual([a]);
+    restMs = 0;
+    await Promise.all(flood);
+    expect(transactions).toEqual([a, a]);
+    await looks.find(a, imageId, SMALL);
+    expect(transactions).toEqual([a, a, a]);
+  });
+
   it('fail together when the database does, and work again afterwards', async () => {
     const imageId = await accept(a);
     let isAway = true;

@@ -17,16 +17,21 @@ interface Asked {
 /**
  * Looks at deliveries. The first of a tenant goes alone and at once; who comes while that is under way waits for its end
  * and goes with all others of his tenant that wait. So a flood of URLs that nobody knows costs a transaction for many
- * instead of for each, the more the slower the database is, and takes few connections from the others.
+ * instead of for each, the more the slower the database is, and takes few connections from the others. A tenant may be
+ * made to rest between two looks, so that more go together.
  */
 export class DeliveryLooks {
   readonly #database: Pick<Database, 'asTenant'>;
+  readonly #restMs: (tenantId: string) => number;
   /** By tenant, who has waited longest first: a tenant that floods waits behind his own. */
   readonly #waiting = new Map<string, Asked[]>();
   readonly #running = new Set<string>();
+  readonly #resting = new Set<string>();
 
-  constructor(database: Pick<Database, 'asTenant'>) {
+  /** @param restMs how long a tenant's looks rest after one of them, asked at its end. */
+  constructor(database: Pick<Database, 'asTenant'>, restMs: (tenantId: string) => number = () => 0) {
     this.#database = database;
+    this.#restMs = restMs;
   }
 
   /** As `findDelivery`. */
@@ -42,7 +47,7 @@ export class DeliveryLooks {
   #next(): void {
     for (const [tenantId, waiting] of this.#waiting) {
       if (this.#running.size === LOOKS_AT_ONCE) return;
-      if (this.#running.has(tenantId)) continue;
+      if (this.#running.has(tenantId) || this.#resting.has(tenantId)) continue;
       this.#running.add(tenantId);
       const together = waiting.splice(0, TOGETHER_MAX);
       // What is left goes behind the others.
@@ -63,8 +68,19 @@ export class DeliveryLooks {
       for (const asked of together) asked.reject(error);
     } finally {
       this.#running.delete(tenantId);
+      this.#rest(tenantId);
       this.#next();
     }
+  }
+
+  #rest(tenantId: string): void {
+    const restMs = this.#restMs(tenantId);
+    if (restMs === 0) return;
+    this.#resting.add(tenantId);
+    setTimeout(() => {
+      this.#resting.delete(tenantId);
+      this.#next();
+    }, restMs);
   }
 
   async #find(tenantId: string, together: readonly Asked[]): Promise<Lookup<Delivery>[]> {

@@ -47,8 +47,9 @@ export function createHandlers(
     'budgets' | 'quotas' | 'uploads' | 'deliveries' | 'orders' | 'negotiated' | 'iiifImages' | 'objects' | 'streams'
   >,
 ): Record<RouteId, Handler> {
-  const deliveries = new Deliveries(parts);
+  const deliveries: Deliveries = new Deliveries(parts, (tenantId) => orders.looksRestMs(tenantId));
   const shedding = new Shedding(parts);
+  const orders = new Orders(parts, deliveries, shedding);
   const quotas = new Quotas(parts, parts.auth);
   const budgets = new BudgetGuard(parts, quotas);
   const context: HttpContext = {
@@ -57,7 +58,7 @@ export function createHandlers(
     quotas,
     uploads: new Uploads(parts, shedding, budgets),
     deliveries,
-    orders: new Orders(parts, deliveries, shedding),
+    orders,
     negotiated: new NegotiatedBefore(),
     iiifImages: new IiifImages(parts),
     objects: new ObjectCache(parts.store, parts.limits.deliveryCacheBytes, parts.takeFresh),

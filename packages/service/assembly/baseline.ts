@@ -5,9 +5,9 @@ import { available, endOfScan, moveTo, openScan, position, restart, windowAt } f
 import {
   bitsOf,
   bitsOfSkip,
+  differenceAt,
   END,
-  longDifference,
-  longStep,
+  isLong,
   makeDifferences,
   makeSteps,
   skipAt,
@@ -73,64 +73,46 @@ function beyond(from: usize, have: u32): usize {
   return from - ((63 - have) >> 3);
 }
 
-/** What there is at least after adding: seven bytes, which hold any step, or four skips. */
+/** What there is at least after adding: seven bytes, which hold a step behind two skips. */
 const TOPPED: u32 = 56;
 
 /** A part of a row of MCUs, from column `first` on. */
 function readMcus(first: u32, end: u32): bool {
   const origin = windowAt(0);
   let from = windowAt(position);
-  let have = TOPPED - (position & 7);
   let bits = load<u64>(from) << (position & 7);
+  let have = TOPPED - (position & 7);
   from -= TOPPED >> 3;
-  let at: u32 = position;
   for (let column = first; column < end; column++) {
     for (let index: u32 = 0; index < units; index++) {
       const unit = unitAt(index);
       const component = unit.component;
-      const last = component.last;
       const table = component.ac;
-      const places = component.places;
-      const quanta = component.quantisation;
-
+      const last = component.last;
       bits = topped(bits, from, have);
       from = beyond(from, have);
       have |= TOPPED;
-      let step = stepAt(component.dc, bits);
-      if (step == 0) {
-        step = longDifference(component.dc, bits);
-        if (step == 0) return false;
-      }
+      let step = differenceAt(component.dc, bits);
+      if (step == 0) return false;
       bits <<= bitsOf(step);
       have -= bitsOf(step);
-      component.prediction += valueOf(step);
-      clear(last);
-      store<i32>(block, component.prediction * quantum(quanta, 0));
-
-      // The coefficient that the last step was: END and more behind the end of the block.
+      begin(component, valueOf(step));
+      // The coefficient that the last step was; behind the block when that was its end.
       let k: u32 = 0;
       while (k < last) {
-        if (have < FAST_BITS) {
+        if (have < FAST_BITS || isLong(table, bits)) {
           bits = topped(bits, from, have);
           from = beyond(from, have);
           have |= TOPPED;
         }
         step = stepAt(table, bits);
-        if (step == 0) {
-          bits = topped(bits, from, have);
-          from = beyond(from, have);
-          have |= TOPPED;
-          step = longStep(table, bits);
-          if (step == 0) return false;
-        }
+        if (step == 0) return false;
         bits <<= bitsOf(step);
         have -= bitsOf(step);
         k += wayOf(step);
-        // What is not needed has a place of its own, behind the block.
-        store<i32>(block + (<usize>load<u8>(places + k) << 2), valueOf(step) * quantum(quanta, k));
+        keep(component, k, valueOf(step));
       }
       write(component, column * component.h + unit.x, unit.y, k == END);
-
       while (k < LAST) {
         bits = topped(bits, from, have);
         from = beyond(from, have);
@@ -143,45 +125,25 @@ function readMcus(first: u32, end: u32): bool {
           k = after;
           skip = skipAt(table, bits);
           after = k + wayOfSkip(skip);
-          if (after < LAST) {
-            bits <<= bitsOfSkip(skip);
-            have -= bitsOfSkip(skip);
-            k = after;
-            skip = skipAt(table, bits);
-            after = k + wayOfSkip(skip);
-            if (after < LAST) {
-              bits <<= bitsOfSkip(skip);
-              have -= bitsOfSkip(skip);
-              k = after;
-              continue;
-            }
-          }
         }
-        if (isEnd(after)) {
+        if (after < LAST || isEnd(after)) {
           bits <<= bitsOfSkip(skip);
           have -= bitsOfSkip(skip);
           k = after;
-          break;
+          continue;
         }
-        // A skip over the end of the block, where another's begins, or none: one step.
-        bits = topped(bits, from, have);
-        from = beyond(from, have);
-        have |= TOPPED;
+        // A skip over the end of the block, where another begins, or none: one step.
         step = stepAt(table, bits);
-        if (step == 0) {
-          step = longStep(table, bits);
-          if (step == 0) return false;
-        }
+        if (step == 0) return false;
         bits <<= bitsOf(step);
         have -= bitsOf(step);
         k += wayOf(step);
       }
       if (!isEnd(k)) return false;
     }
-    at = (<u32>(origin - from) << 3) - have;
-    if (at > available) return false;
+    if ((<u32>(origin - from) << 3) - have > available) return false;
   }
-  moveTo(at);
+  moveTo((<u32>(origin - from) << 3) - have);
   return true;
 }
 
@@ -191,15 +153,26 @@ function isEnd(k: u32): bool {
   return k == LAST || (k >= END && k < END + LAST);
 }
 
+/** The block's mean, and nothing else yet. */
 @inline
-function clear(last: u32): void {
+function begin(component: Component, difference: i32): void {
   const zero = i64x2.splat(0);
   v128.store(block, zero);
   v128.store(block, zero, 32);
-  if (last <= 4) return;
-  v128.store(block, zero, 64);
-  v128.store(block, zero, 96);
-  if (last > 24) memory.fill(block, 0, 256);
+  if (component.last > 4) {
+    v128.store(block, zero, 64);
+    v128.store(block, zero, 96);
+    if (component.last > 24) memory.fill(block, 0, 256);
+  }
+  component.prediction += difference;
+  store<i32>(block, component.prediction * quantum(component.quantisation, 0));
+}
+
+/** What is not needed has a place of its own, behind the block. */
+@inline
+function keep(component: Component, k: u32, value: i32): void {
+  const place = <usize>load<u8>(component.places + k) << 2;
+  store<i32>(block + place, value * quantum(component.quantisation, k));
 }
 
 @inline

@@ -13,7 +13,8 @@ const NOWHERE: u32 = 128;
 
 /** Of a symbol: a run of 16 zeros. */
 const ZEROS: u32 = 0xf0;
-/** Bits of the largest difference of DC coefficients. */
+/** Bits of the largest values of pictures of 8 bits; a code has at most 16. */
+const VALUE_BITS_MAX: u32 = 10;
 const DIFFERENCE_BITS_MAX: u32 = 11;
 
 /** Makes what {@link stepAt} looks up: bits 0 to 5 are how many bits, 6 to 13 how far, 16 to 31 the value, signed. */
@@ -35,18 +36,36 @@ export function makeSteps(table: usize): void {
   }
 }
 
-/** The step that `bits` begin with, from the top; 0 when it is too long for the table, or there is none. */
+/** Whether the table has no step for what `bits` begin with, and {@link stepAt} needs 26 of them. */
+@inline
+export function isLong(table: usize, bits: u64): bool {
+  return fastAt(table, bits) == 0;
+}
+
+/** The step that `bits` begin with, from the top; 0 when there is none. */
 @inline
 export function stepAt(table: usize, bits: u64): u32 {
+  const step = fastAt(table, bits);
+  return step != 0 ? step : longStep(table, bits);
+}
+
+/** The difference of means that `bits` begin with; 0 when there is none. */
+@inline
+export function differenceAt(table: usize, bits: u64): u32 {
+  const step = fastAt(table, bits);
+  return step != 0 ? step : longDifference(table, bits);
+}
+
+@inline
+function fastAt(table: usize, bits: u64): u32 {
   return load<u32>(table + FAST + (<usize>(bits >> (64 - FAST_BITS)) << 2));
 }
 
-/** What {@link stepAt} has no room for; 0 when no code is like that. */
-export function longStep(table: usize, bits: u64): u32 {
+function longStep(table: usize, bits: u64): u32 {
   return stepOf(table, <u32>(bits >> 32), 32);
 }
 
-export function longDifference(table: usize, bits: u64): u32 {
+function longDifference(table: usize, bits: u64): u32 {
   return differenceOf(table, <u32>(bits >> 32), 32);
 }
 
@@ -85,7 +104,7 @@ function stepOf(table: usize, top: u32, known: u32): u32 {
   const found = lookUp(table, top >> 16);
   const symbol = found & 255;
   const size = symbol & 15;
-  if (size == 0 && symbol != 0 && symbol != ZEROS) return 0;
+  if (size > VALUE_BITS_MAX || (size == 0 && symbol != 0 && symbol != ZEROS)) return 0;
   return withValue(found, size, symbol == 0 ? END : (symbol >> 4) + 1, top, known);
 }
 
@@ -109,7 +128,7 @@ function skipOf(table: usize, top: u32): u32 {
   let way: u32 = 0;
   while (used < SKIP_BITS && way < END) {
     const rest = top << used;
-    let step = load<u32>(table + FAST + (<usize>(rest >> (32 - FAST_BITS)) << 2));
+    let step = fastAt(table, <u64>rest << 32);
     if (step == 0) step = stepOf(table, rest, SKIP_BITS - used);
     if (step == 0 || used + bitsOf(step) > SKIP_BITS || (wayOf(step) != END && way + wayOf(step) > 63)) break;
     way += wayOf(step);

@@ -30,6 +30,8 @@ const ECHO_MS = 2_000;
 const DRAIN_SEEN_MS = 3_500;
 /** A claim takes some milliseconds, and a render a hundred. */
 const STEP_MS = 300;
+/** Storing and committing what is rendered takes some ten. */
+const END_MS = 1_000;
 /** A minute on a machine that has nothing else to do. */
 const MS_MAX = 150_000;
 
@@ -98,18 +100,32 @@ function machines(): Machine[] {
   });
 }
 
-/** Whether the machine took a job while its worker stood; one that has not begun to work yet needs its worker to go on. */
-async function takesJobAtStand({ place, worker }: Machine): Promise<boolean> {
+/**
+ * Whether the machine holds a job whose worker stands: then it keeps it. One that has not begun to work yet needs its
+ * worker to go on for a while, and one that stood too long has another worker by now.
+ * @returns the worker
+ */
+async function holdsJobAtStand(place: string): Promise<number | undefined> {
+  const worker = machines().find((machine) => machine.place === place)?.worker;
+  if (worker === undefined) return undefined;
   process.kill(worker, 'SIGCONT');
   await sleep(STEP_MS);
   process.kill(worker, 'SIGSTOP');
-  const [stood] = await asSuperuser(node, 'SELECT clock_timestamp()::text AS at');
   images.push(await upload());
   await sleep(STEP_MS);
+  const held = await heldBy(place);
+  // What it had just rendered ends meanwhile.
+  await sleep(END_MS);
+  const kept = await heldBy(place);
+  return held.some((lease) => kept.includes(lease)) ? worker : undefined;
+}
+
+async function heldBy(place: string): Promise<string[]> {
   const nodeId = (await readFile(join(node.data, 'pool', place, 'node-id'), 'utf8')).trim();
-  // One from before may be rendered already, and its end under way.
-  const taken = 'SELECT FROM safelight.jobs WHERE leased_by = $1 AND first_claimed_at > $2';
-  return (await asSuperuser(node, taken, [nodeId, stood?.at])).length > 0;
+  const leases = await asSuperuser(node, 'SELECT job_id, lease_token FROM safelight.jobs WHERE leased_by = $1', [
+    nodeId,
+  ]);
+  return leases.map((lease) => JSON.stringify(lease));
 }
 
 function parentOf(pid: number): number {
@@ -149,15 +165,15 @@ describe('a burst of uploads', () => {
       const [killed, ended] = machines();
       if (!killed || !ended) throw new Error('both machines are there');
       for (let count = 0; count < UPLOADS_LATER; count += 1) images.push(await upload());
-      await until('it holds a job', () => takesJobAtStand(ended), 60_000);
+      const worker = await until('it holds a job', () => holdsJobAtStand(ended.place), 60_000);
       process.kill(killed.node, 'SIGKILL');
       process.kill(ended.node, 'SIGTERM');
       await sleep(ECHO_MS);
       // As from its pool, which does not know of the first.
       process.kill(ended.node, 'SIGTERM');
       await sleep(DRAIN_SEEN_MS);
-      expect([ended.node, ended.worker].map(pidExists), 'it waits for its job').toEqual([true, true]);
-      resume(ended.worker);
+      expect([ended.node, worker].map(pidExists), 'it waits for its job').toEqual([true, true]);
+      resume(worker);
       await until('its end', () => !pidExists(ended.node));
       resume(own);
       await untilReady(images);

@@ -5,8 +5,12 @@
 export const FAST_BITS: u32 = 10;
 export const SKIP_BITS: u32 = 13;
 
-/** Which entries the table has: 0 when none were made yet. */
+/** Which entries the table has. */
 const ENTRIES: usize = 0;
+const NONE: u32 = 0;
+const OF_PROGRESSIVE: u32 = 1;
+export const OF_DIFFERENCES: u32 = 2;
+export const OF_STEPS: u32 = 3;
 /** By length of code, from 1: one more than the largest code, as the first of 16 bits; what makes an index of a code. */
 const LIMITS: usize = 0;
 const DELTAS: usize = 128;
@@ -47,12 +51,15 @@ export function readTable(slot: u32, from: usize): bool {
     code <<= 1;
   }
   memory.copy(table + SYMBOLS, from + 16, index);
-  store<u32>(table + ENTRIES, 0);
+  store<u32>(table + ENTRIES, NONE);
   return true;
 }
 
-/** Whether a table needs entries of this kind made. The same table may serve many scans. */
-export function lacks(table: usize, entries: u32): bool {
+/**
+ * Takes down that a table gets entries of this kind; the same table may serve many scans.
+ * @returns whether it has them not yet
+ */
+export function willHave(table: usize, entries: u32): bool {
   if (load<u32>(table + ENTRIES) == entries) return false;
   store<u32>(table + ENTRIES, entries);
   return true;
@@ -60,7 +67,7 @@ export function lacks(table: usize, entries: u32): bool {
 
 /** Makes what {@link entryAt} looks up. */
 export function makeEntries(table: usize): void {
-  if (!lacks(table, 1)) return;
+  if (!willHave(table, OF_PROGRESSIVE)) return;
   for (let bits: u32 = 0; bits < 1 << FAST_BITS; bits++) {
     store<u32>(table + FAST + (<usize>bits << 2), fastEntry(table, bits));
   }

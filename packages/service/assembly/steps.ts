@@ -1,4 +1,4 @@
-import { extended, FAST, FAST_BITS, lacks, lookUp, SKIP, SKIP_BITS } from './huffman';
+import { extended, FAST, FAST_BITS, lookUp, OF_DIFFERENCES, OF_STEPS, SKIP, SKIP_BITS, willHave } from './huffman';
 
 /**
  * What the blocks of a baseline scan are read by. A step is one code with its value; a skip is as many steps as the bits
@@ -19,7 +19,7 @@ const DIFFERENCE_BITS_MAX: u32 = 11;
 
 /** Makes what {@link stepAt} looks up: bits 0 to 5 are how many bits, 6 to 13 how far, 16 to 31 the value, signed. */
 export function makeDifferences(table: usize): void {
-  if (!lacks(table, 2)) return;
+  if (!willHave(table, OF_DIFFERENCES)) return;
   for (let bits: u32 = 0; bits < 1 << FAST_BITS; bits++) {
     store<u32>(table + FAST + (<usize>bits << 2), differenceOf(table, bits << (32 - FAST_BITS), FAST_BITS));
   }
@@ -27,7 +27,7 @@ export function makeDifferences(table: usize): void {
 
 /** Makes what {@link stepAt} and {@link skipAt} look up; of a skip, bits 0 to 4 are how many bits, 5 to 12 how far. */
 export function makeSteps(table: usize): void {
-  if (!lacks(table, 3)) return;
+  if (!willHave(table, OF_STEPS)) return;
   for (let bits: u32 = 0; bits < 1 << FAST_BITS; bits++) {
     store<u32>(table + FAST + (<usize>bits << 2), stepOf(table, bits << (32 - FAST_BITS), FAST_BITS));
   }

@@ -167,6 +167,8 @@ describe('a burst of uploads', () => {
       for (let count = 0; count < UPLOADS_LATER; count += 1) images.push(await upload());
       const worker = await until('it holds a job', () => holdsJobAtStand(ended.place), 60_000);
       process.kill(killed.node, 'SIGKILL');
+      // A process that stands does not hear that its node has gone.
+      resume(killed.worker);
       process.kill(ended.node, 'SIGTERM');
       await sleep(ECHO_MS);
       // As from its pool, which does not know of the first.

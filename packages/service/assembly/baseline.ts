@@ -1,9 +1,8 @@
-import { FAST_BITS } from './huffman';
+import { FAST_BITS, lengthOf, valueOf } from './huffman';
 import { block, Component, componentAt, quantum, unitAt } from './layout';
 import { components, mcusAcross, mcusDown, resetPredictions, units, writeRow } from './picture';
 import { available, endOfScan, moveTo, openScan, position, restart, windowAt } from './stream';
 import {
-  bitsOf,
   bitsOfSkip,
   differenceAt,
   END,
@@ -12,7 +11,6 @@ import {
   makeSteps,
   skipAt,
   stepAt,
-  valueOf,
   wayOf,
   wayOfSkip,
 } from './steps';
@@ -94,8 +92,8 @@ function readMcus(first: u32, end: u32): bool {
       have |= TOPPED;
       let step = differenceAt(component.dc, bits);
       if (step == 0) return false;
-      bits <<= bitsOf(step);
-      have -= bitsOf(step);
+      bits <<= lengthOf(step);
+      have -= lengthOf(step);
       begin(component, valueOf(step));
       // The coefficient that the last step was; behind the block when that was its end.
       let k: u32 = 0;
@@ -107,8 +105,8 @@ function readMcus(first: u32, end: u32): bool {
         }
         step = stepAt(table, bits);
         if (step == 0) return false;
-        bits <<= bitsOf(step);
-        have -= bitsOf(step);
+        bits <<= lengthOf(step);
+        have -= lengthOf(step);
         k += wayOf(step);
         keep(component, k, valueOf(step));
       }
@@ -135,8 +133,8 @@ function readMcus(first: u32, end: u32): bool {
         // A skip over the end of the block, where another begins, or none: one step.
         step = stepAt(table, bits);
         if (step == 0) return false;
-        bits <<= bitsOf(step);
-        have -= bitsOf(step);
+        bits <<= lengthOf(step);
+        have -= lengthOf(step);
         k += wayOf(step);
       }
       if (!isEnd(k)) return false;

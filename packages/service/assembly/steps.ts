@@ -1,4 +1,4 @@
-import { extended, FAST, FAST_BITS, lookUp, OF_DIFFERENCES, OF_STEPS, SKIP, SKIP_BITS, willHave } from './huffman';
+import { extended, FAST, FAST_BITS, lengthOf, lookUp, OF_DIFFERENCES, OF_STEPS, SKIP, SKIP_BITS, willHave } from './huffman';
 
 /**
  * What the blocks of a baseline scan are read by. A step is one code with its value; a skip is as many steps as the bits
@@ -17,7 +17,7 @@ const ZEROS: u32 = 0xf0;
 const VALUE_BITS_MAX: u32 = 10;
 const DIFFERENCE_BITS_MAX: u32 = 11;
 
-/** Makes what {@link stepAt} looks up: bits 0 to 5 are how many bits, 6 to 13 how far, 16 to 31 the value, signed. */
+/** Makes what {@link stepAt} looks up: length and value are where other entries have them, bits 6 to 13 how far. */
 export function makeDifferences(table: usize): void {
   if (!willHave(table, OF_DIFFERENCES)) return;
   for (let bits: u32 = 0; bits < 1 << FAST_BITS; bits++) {
@@ -85,18 +85,8 @@ export function wayOfSkip(skip: u32): u32 {
 }
 
 @inline
-export function bitsOf(step: u32): u32 {
-  return step & 63;
-}
-
-@inline
 export function wayOf(step: u32): u32 {
   return (step >> 6) & 255;
-}
-
-@inline
-export function valueOf(step: u32): i32 {
-  return <i32>step >> 16;
 }
 
 /** @param top the code's and its value's bits, from the top of 32, of which `known` are so */
@@ -130,9 +120,9 @@ function skipOf(table: usize, top: u32): u32 {
     const rest = top << used;
     let step = fastAt(table, <u64>rest << 32);
     if (step == 0) step = stepOf(table, rest, SKIP_BITS - used);
-    if (step == 0 || used + bitsOf(step) > SKIP_BITS || (wayOf(step) != END && way + wayOf(step) > 63)) break;
+    if (step == 0 || used + lengthOf(step) > SKIP_BITS || (wayOf(step) != END && way + wayOf(step) > 63)) break;
     way += wayOf(step);
-    used += bitsOf(step);
+    used += lengthOf(step);
   }
   return ((used == 0 ? NOWHERE : way) << 5) | used;
 }

@@ -81,8 +81,10 @@ describe('the outputs of one decode', () => {
 
   it('do not wait for those that take long', async () => {
     // Searching for their qualities takes a second, and no stall of this process is as long.
-    const slow = [2_200, 2_100, 2_000, 1_900, 1_800, 1_700].map((w) => ({ w, f: 'avif', q: 'auto' }) as const);
-    const [first] = await workOn([{ w: 2_400 }, ...slow]);
+    const widths = [2_200, 2_100, 2_000, 1_900, 1_800, 1_700];
+    const slow = widths.map((w) => ({ w, f: 'avif', q: 'auto' }) as const);
+    const [first, ...others] = await workOn([{ w: 2_400 }, ...slow]);
     expect(first).toEqual([2_400]);
+    expect(others.flat().toSorted((a, b) => b - a)).toEqual(widths);
   });
 });
